@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What other kernels than the newest spell in another way.  Included before
+ * every source file; spellings only, no logic.  The Makefile looks into the
+ * kernel tree and defines VIRTIOFS_HAVE_x for what it finds there.
+ */
+#ifndef _VIRTIOFS_COMPAT_H
+#define _VIRTIOFS_COMPAT_H
+
+#include <linux/group_cpus.h>
+#include <linux/workqueue.h>
+
+#ifdef VIRTIOFS_HAVE_GROUP_CPUS_NUMMASKS
+static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
+{
+	unsigned int nr_masks;
+
+	return group_cpus_evenly(nr, &nr_masks);
+}
+#else
+static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
+{
+	return group_cpus_evenly(nr);
+}
+#endif
+
+#ifndef VIRTIOFS_HAVE_WQ_PERCPU
+#define WQ_PERCPU	0
+#endif
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * virtqueues of a virtio-fs device: submission, backlog, completion, end.
+ *
+ * Knows virtio and scatterlists.  Knows nothing of FUSE: what a request says
+ * is the business of the functions in struct virtiofs_vq_ops.
+ */
+#ifndef _VIRTIOFS_VIRTQUEUE_H
+#define _VIRTIOFS_VIRTQUEUE_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/scatterlist.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+struct virtio_device;
+struct virtiofs_vq;
+struct virtqueue;
+
+/* The device's queues as section 5.11.2 of the virtio specification has them */
+enum {
+	VIRTIOFS_VQ_HIPRIO,
+	VIRTIOFS_VQ_REQUEST,	/* the first of the request queues */
+};
+
+/* A request and its reply take a descriptor each, beside their pages */
+#define VIRTIOFS_VQ_OVERHEAD	2
+
+/* The smallest ring that can carry a request with pages */
+#define VIRTIOFS_VQ_MIN_SIZE	4
+
+/**
+ * struct virtiofs_fifo - singly linked list with a tail
+ * @first: the oldest entry, or NULL
+ * @last: where the link to the next entry goes
+ *
+ * Links are llist_nodes because that is all the room that the smallest
+ * submission has (a FORGET of the FUSE client brings one pointer).
+ */
+struct virtiofs_fifo {
+	struct llist_node *first;
+	struct llist_node **last;
+};
+
+/**
+ * struct virtiofs_buf - a request's place in a queue, with memory of its own
+ * @node: on the queue's list of free bufs, or on a batch of completed ones
+ * @link: the submission that has this place
+ * @len: number of bytes that the device claims to have written
+ * @error: 0, or why the device did not complete the request
+ * @data: headers and arguments; written and read by the device
+ *
+ * Made with the queue, as many as the ring has entries, so that nothing is
+ * allocated for a request.  Owned by the queue; by the device between map()
+ * and its return or the device's reset; by done() while that runs.
+ */
+struct virtiofs_buf {
+	struct list_head node;
+	struct llist_node *link;
+	unsigned int len;
+	int error;
+	u8 data[] __aligned(8);
+};
+
+/* Bytes of a virtiofs_buf, and what of that is left for data */
+#define VIRTIOFS_BUF_SIZE	1024
+#define VIRTIOFS_BUF_DATA	(VIRTIOFS_BUF_SIZE - sizeof(struct virtiofs_buf))
+
+/**
+ * struct virtiofs_sgl - scatterlist of the request that is being mapped
+ * @sg: the entries, what the device reads before what it writes
+ * @max: number of entries at @sg, which is that of the ring
+ * @max_len: longest run of bytes that the device takes as one descriptor
+ * @nr_out: number of entries that the device reads
+ * @nr_in: number of entries that the device writes
+ *
+ * One for each queue, used under its lock: the ring has taken what it needs
+ * of the entries when virtqueue_add_sgs() returns.
+ */
+struct virtiofs_sgl {
+	struct scatterlist *sg;
+	unsigned int max;
+	unsigned int max_len;
+	unsigned int nr_out;
+	unsigned int nr_in;
+};
+
+/**
+ * struct virtiofs_vq_ops - the submitter's side of a queue
+ * @map: Describe the submission at @link, its headers and arguments copied to
+ *	@buf, with virtiofs_sgl_out() and then virtiofs_sgl_in().  May be called
+ *	several times before the ring takes the request.  Returns 0, or -errno
+ *	that ends the submission.  Context: under the queue's lock.
+ * @done: The submission at @link has ended.  @buf is where its reply lies, or
+ *	NULL when the device never had it.  @error is 0 when the device returned
+ *	the request, else the reason.  Called once for each submission.
+ *	Context: process context, no lock held.
+ */
+struct virtiofs_vq_ops {
+	int (*map)(struct llist_node *link, struct virtiofs_buf *buf,
+		   struct virtiofs_sgl *sgl);
+	void (*done)(struct llist_node *link, struct virtiofs_buf *buf,
+		     int error);
+};
+
+/**
+ * struct virtiofs_vqs_ops - what kinds of submissions the queues carry
+ * @hiprio: for queue VIRTIOFS_VQ_HIPRIO
+ * @request: for the request queues
+ */
+struct virtiofs_vqs_ops {
+	const struct virtiofs_vq_ops *hiprio;
+	const struct virtiofs_vq_ops *request;
+};
+
+/**
+ * struct virtiofs_vq - one queue
+ * @ops: the submitter's functions
+ * @vqs: all queues of the device
+ * @name: as in /proc/interrupts and sysfs
+ * @lock: protects what follows, and is the innermost lock of the driver: only
+ *	map() is called under it.  Never taken in interrupt context.
+ * @dead: submissions end with -ENOTCONN through the worker, and the ring is
+ *	not touched any more.  Final: a device that starts again gets new queues.
+ * @ring: the virtqueue; gone when @dead.  Notified without the lock, in the
+ *	RCU section of the submission.
+ * @in_ring: number of bufs that the device owns
+ * @pending: number of submissions that done() has not finished
+ * @completed: number of submissions that done() has finished; may be read
+ *	without the lock, to see whether there is progress
+ * @backlog: submissions that are not in the ring, oldest first
+ * @failed: submissions that cannot get there, for the worker to end
+ * @free: bufs that nobody uses, the last used first
+ * @sgl: scratch scatterlist
+ * @work: reaps the ring, ends what failed, goes on with the backlog
+ * @retry: starts @work when an empty ring lacked memory to take a request
+ * @idle: woken when @pending becomes 0
+ *
+ * A submission is on the backlog, in the ring, on a batch of the worker or on
+ * the list of failed ones, and ends exactly once.  Whether the ring is full is
+ * decided under the lock hold that puts the submission on the backlog, so no
+ * completion can slip in between and leave it there.
+ */
+struct virtiofs_vq {
+	const struct virtiofs_vq_ops *ops;
+	struct virtiofs_vqs *vqs;
+	char name[24];
+
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	bool dead;
+	struct virtqueue *ring;
+	unsigned int in_ring;
+	unsigned int pending;
+	u64 completed;
+	struct virtiofs_fifo backlog;
+	struct virtiofs_fifo failed;
+	struct list_head free;
+	struct virtiofs_sgl sgl;
+
+	struct work_struct work;
+	struct timer_list retry;
+	wait_queue_head_t idle;
+};
+
+/**
+ * struct virtiofs_vqs - the queues of a device, from start to kill
+ * @ref: one for the device, one for each session
+ * @vdev: the device; not to be touched once @killed
+ * @lock: serializes virtiofs_vqs_kill(); may be held across a device reset
+ * @killed: the device was reset and the rings are gone; under @lock
+ * @kill_work: virtiofs_vqs_kill() for those who cannot sleep
+ * @map: for each possible CPU the index of its request queue; init-only
+ * @nr: number of queues, hiprio included; init-only
+ * @vq: the queues
+ */
+struct virtiofs_vqs {
+	struct kref ref;
+	struct virtio_device *vdev;
+	struct mutex lock;
+	bool killed;
+	struct work_struct kill_work;
+	unsigned int *map;
+	unsigned int nr;
+	struct virtiofs_vq vq[] __counted_by(nr);
+};
+
+bool virtiofs_sgl_out(struct virtiofs_sgl *sgl, struct page *page,
+		      unsigned int len, unsigned int offset);
+bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
+		     unsigned int len, unsigned int offset);
+
+void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
+
+struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
+					unsigned int nr_request,
+					const struct virtiofs_vqs_ops *ops);
+void virtiofs_vqs_kill(struct virtiofs_vqs *vqs);
+void virtiofs_vqs_kill_async(struct virtiofs_vqs *vqs);
+void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);
+bool virtiofs_vqs_are_dead(struct virtiofs_vqs *vqs);
+struct virtiofs_vqs *virtiofs_vqs_get(struct virtiofs_vqs *vqs);
+void virtiofs_vqs_put(struct virtiofs_vqs *vqs);
+struct virtiofs_vq *virtiofs_vqs_pick(struct virtiofs_vqs *vqs);
+u64 virtiofs_vqs_completed(struct virtiofs_vqs *vqs);
+unsigned int virtiofs_vqs_ring_size(struct virtiofs_vqs *vqs);
+
+int virtiofs_wq_init(void);
+void virtiofs_wq_exit(void);
+
+#endif

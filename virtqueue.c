@@ -1,0 +1,810 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtqueues of a virtio-fs device.
+ *
+ * Submissions go into a ring in the order in which they came, as far as the
+ * ring has room, and end in the worker.  Knows virtio, but neither FUSE nor
+ * file systems.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/group_cpus.h>
+#include <linux/interrupt.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "virtqueue.h"
+
+/* How long an empty ring that lacked memory waits until it tries again */
+#define VQ_RETRY_DELAY	msecs_to_jiffies(10)
+
+/*
+ * Runs the workers that complete requests.  Memory reclaim waits for them, so
+ * there is a rescuer, and it is shared with nobody who might block.
+ */
+static struct workqueue_struct *virtiofs_wq;
+
+/* Resets devices; apart, because memory reclaim may wait for that as well */
+static struct workqueue_struct *virtiofs_kill_wq;
+
+/* See struct virtiofs_fifo */
+static void fifo_init(struct virtiofs_fifo *fifo)
+{
+	fifo->first = NULL;
+	fifo->last = &fifo->first;
+}
+
+static void fifo_push(struct virtiofs_fifo *fifo, struct llist_node *link)
+{
+	link->next = NULL;
+	*fifo->last = link;
+	fifo->last = &link->next;
+}
+
+static struct llist_node *fifo_pop(struct virtiofs_fifo *fifo)
+{
+	struct llist_node *link = fifo->first;
+
+	if (link) {
+		fifo->first = link->next;
+		if (!fifo->first)
+			fifo->last = &fifo->first;
+	}
+	return link;
+}
+
+/* Move all of @from behind the last of @to */
+static void fifo_splice(struct virtiofs_fifo *to, struct virtiofs_fifo *from)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	fifo_init(from);
+}
+
+/*
+ * Add a run of bytes behind the entries that the device reads (@first is 0)
+ * or writes, as a part of the last entry where it goes on in memory.
+ */
+static bool sgl_add(struct virtiofs_sgl *sgl, unsigned int first,
+		    unsigned int *nr, struct page *page, unsigned int len,
+		    unsigned int offset)
+{
+	struct scatterlist *sg;
+
+	if (*nr) {
+		sg = &sgl->sg[first + *nr - 1];
+		if (sg_phys(sg) + sg->length == page_to_phys(page) + offset &&
+		    len <= sgl->max_len - sg->length) {
+			sg->length += len;
+			return true;
+		}
+	}
+	if (first + *nr >= sgl->max || len > sgl->max_len)
+		return false;
+	if (*nr)
+		sg_unmark_end(sg);
+	sg = &sgl->sg[first + (*nr)++];
+	sg_unmark_end(sg);
+	sg_set_page(sg, page, len, offset);
+	sg_mark_end(sg);
+	return true;
+}
+
+/**
+ * virtiofs_sgl_out() - add bytes that the device reads
+ * @sgl: scatterlist that a map() function fills
+ * @page: first page of the bytes
+ * @len: number of bytes
+ * @offset: where they begin in @page
+ *
+ * Runs that follow each other in memory take one descriptor.
+ *
+ * Context: map(), before the first virtiofs_sgl_in().
+ * Return: false if the request needs more descriptors than the ring has.
+ */
+bool virtiofs_sgl_out(struct virtiofs_sgl *sgl, struct page *page,
+		      unsigned int len, unsigned int offset)
+{
+	return sgl_add(sgl, 0, &sgl->nr_out, page, len, offset);
+}
+
+/**
+ * virtiofs_sgl_in() - add bytes that the device writes
+ * @sgl: scatterlist that a map() function fills
+ * @page: first page of the bytes
+ * @len: number of bytes
+ * @offset: where they begin in @page
+ *
+ * Context: map(), after the last virtiofs_sgl_out().
+ * Return: false if the request needs more descriptors than the ring has.
+ */
+bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
+		     unsigned int len, unsigned int offset)
+{
+	return sgl_add(sgl, sgl->nr_out, &sgl->nr_in, page, len, offset);
+}
+
+/* Put the submission at @link into the ring.  -EBUSY: no buf is free. */
+static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
+{
+	struct virtiofs_sgl *sgl = &vq->sgl;
+	struct scatterlist *sgs[2];
+	struct virtiofs_buf *buf;
+	unsigned int nr_out, nr_in;
+	int err;
+
+	buf = list_first_entry_or_null(&vq->free, struct virtiofs_buf, node);
+	if (!buf)
+		return -EBUSY;
+
+	sgl->nr_out = 0;
+	sgl->nr_in = 0;
+	if (vq->ops->map(link, buf, sgl))
+		return -EINVAL;
+
+	nr_out = sgl->nr_out ? 1 : 0;
+	nr_in = sgl->nr_in ? 1 : 0;
+	sgs[0] = sgl->sg;
+	sgs[nr_out] = sgl->sg + sgl->nr_out;
+	err = virtqueue_add_sgs(vq->ring, sgs, nr_out, nr_in, buf, GFP_ATOMIC);
+	if (err)
+		return err;
+
+	buf->link = link;
+	list_del(&buf->node);
+	vq->in_ring++;
+	return 0;
+}
+
+/*
+ * The head of the backlog did not go into the ring.  Returns true if it was
+ * taken off the backlog, so that the next one can be tried.
+ */
+static bool vq_add_failed(struct virtiofs_vq *vq, int err)
+{
+	switch (err) {
+	case -EBUSY:
+		/* The worker has the bufs and goes on with the backlog */
+		return false;
+	case -ENOSPC:
+	case -ENOMEM:
+		/* What is in the ring makes room when it completes */
+		if (vq->in_ring)
+			return false;
+		if (err == -ENOMEM) {
+			mod_timer(&vq->retry, jiffies + VQ_RETRY_DELAY);
+			return false;
+		}
+		break;
+	case -EIO:
+		/* The ring is broken, and only a reset mends that */
+		virtiofs_vqs_kill_async(vq->vqs);
+		return false;
+	}
+	/* An empty ring is too small for it, and will be at the next try */
+	WARN_ON_ONCE(1);
+	fifo_push(&vq->failed, fifo_pop(&vq->backlog));
+	queue_work(virtiofs_wq, &vq->work);
+	return true;
+}
+
+/*
+ * Move submissions from the backlog into the ring, oldest first.  Returns
+ * true if the device has to be notified.
+ */
+static bool vq_feed(struct virtiofs_vq *vq)
+{
+	bool added = false;
+	int err;
+
+	lockdep_assert_held(&vq->lock);
+
+	if (vq->dead) {
+		if (vq->backlog.first)
+			queue_work(virtiofs_wq, &vq->work);
+		return false;
+	}
+	while (vq->backlog.first) {
+		err = vq_add(vq, vq->backlog.first);
+		if (!err) {
+			fifo_pop(&vq->backlog);
+			added = true;
+		} else if (!vq_add_failed(vq, err)) {
+			break;
+		}
+	}
+	return added && virtqueue_kick_prepare(vq->ring);
+}
+
+/**
+ * virtiofs_vq_submit() - submit a request
+ * @vq: the queue
+ * @link: the request; it belongs to the queue until done() is called for it
+ *
+ * Cannot fail and does not call done(): what goes wrong is told to done() by
+ * the worker.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
+{
+	bool notify;
+
+	/*
+	 * The ring is notified without the lock, since that may be a slow exit
+	 * to the hypervisor.  virtiofs_vqs_kill() waits for this section before
+	 * it takes the ring away.
+	 */
+	rcu_read_lock();
+	spin_lock(&vq->lock);
+	vq->pending++;
+	fifo_push(&vq->backlog, link);
+	/* A queue with a backlog is fed by the worker, in its turn */
+	notify = vq->backlog.first == link && vq_feed(vq);
+	spin_unlock(&vq->lock);
+	if (notify)
+		virtqueue_notify(vq->ring);
+	rcu_read_unlock();
+}
+
+/* Take what the device has returned, with callbacks on when nothing is left */
+static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
+{
+	struct virtiofs_buf *buf;
+	unsigned int len;
+
+	lockdep_assert_held(&vq->lock);
+
+	if (vq->dead)
+		return;
+	do {
+		virtqueue_disable_cb(vq->ring);
+		while ((buf = virtqueue_get_buf(vq->ring, &len))) {
+			buf->len = len;
+			buf->error = 0;
+			vq->in_ring--;
+			list_add_tail(&buf->node, batch);
+		}
+	} while (!virtqueue_enable_cb(vq->ring));
+}
+
+/* Account for @nr submissions that have ended, and use what they had */
+static void vq_ended(struct virtiofs_vq *vq, unsigned int nr,
+		     struct list_head *batch)
+{
+	bool notify;
+
+	rcu_read_lock();
+	spin_lock(&vq->lock);
+	list_splice_init(batch, &vq->free);
+	vq->pending -= nr;
+	WRITE_ONCE(vq->completed, vq->completed + nr);
+	if (!vq->pending)
+		wake_up_all(&vq->idle);
+	notify = vq_feed(vq);
+	spin_unlock(&vq->lock);
+	if (notify)
+		virtqueue_notify(vq->ring);
+	rcu_read_unlock();
+}
+
+/* End the requests of @batch and give their bufs back */
+static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
+{
+	struct virtiofs_buf *buf;
+	unsigned int nr = 0;
+
+	list_for_each_entry(buf, batch, node) {
+		vq->ops->done(buf->link, buf, buf->error);
+		nr++;
+		cond_resched();
+	}
+	vq_ended(vq, nr, batch);
+}
+
+/* End submissions that the device never had */
+static void vq_end_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
+			int error)
+{
+	struct llist_node *link;
+	LIST_HEAD(none);
+	unsigned int nr = 0;
+
+	while ((link = fifo_pop(fifo))) {
+		vq->ops->done(link, NULL, error);
+		nr++;
+		cond_resched();
+	}
+	if (nr)
+		vq_ended(vq, nr, &none);
+}
+
+static void vq_work(struct work_struct *work)
+{
+	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
+	struct virtiofs_fifo failed, orphans;
+	LIST_HEAD(batch);
+
+	fifo_init(&failed);
+	fifo_init(&orphans);
+	spin_lock(&vq->lock);
+	vq_harvest(vq, &batch);
+	fifo_splice(&failed, &vq->failed);
+	if (vq->dead)
+		fifo_splice(&orphans, &vq->backlog);
+	spin_unlock(&vq->lock);
+
+	vq_end_batch(vq, &batch);
+	vq_end_fifo(vq, &failed, -EIO);
+	vq_end_fifo(vq, &orphans, -ENOTCONN);
+}
+
+static void vq_retry(struct timer_list *timer)
+{
+	struct virtiofs_vq *vq = container_of(timer, struct virtiofs_vq, retry);
+
+	queue_work(virtiofs_wq, &vq->work);
+}
+
+/* The device has returned something.  Context: interrupt. */
+static void vq_callback(struct virtqueue *ring)
+{
+	struct virtiofs_vqs *vqs = ring->vdev->priv;
+
+	queue_work(virtiofs_wq, &vqs->vq[ring->index].work);
+}
+
+static void vq_free(struct virtiofs_vq *vq)
+{
+	struct virtiofs_buf *buf, *next;
+
+	list_for_each_entry_safe(buf, next, &vq->free, node)
+		kfree(buf);
+	kfree(vq->sgl.sg);
+}
+
+/* Memory for as many requests as the ring has entries, if none merge */
+static int vq_alloc(struct virtiofs_vq *vq)
+{
+	unsigned int size = virtqueue_get_vring_size(vq->ring);
+	struct virtiofs_buf *buf;
+	unsigned int i;
+
+	vq->sgl.max = size;
+	vq->sgl.max_len = min_t(size_t, UINT_MAX,
+				virtio_max_dma_size(vq->vqs->vdev));
+	vq->sgl.sg = kcalloc(size, sizeof(*vq->sgl.sg), GFP_KERNEL);
+	if (!vq->sgl.sg)
+		return -ENOMEM;
+	sg_init_table(vq->sgl.sg, size);
+	for (i = 0; i < size; i++) {
+		buf = kmalloc(VIRTIOFS_BUF_SIZE, GFP_KERNEL);
+		if (!buf)
+			return -ENOMEM;
+		list_add(&buf->node, &vq->free);
+	}
+	return 0;
+}
+
+static void vq_init(struct virtiofs_vqs *vqs, unsigned int index,
+		    const struct virtiofs_vqs_ops *ops)
+{
+	struct virtiofs_vq *vq = &vqs->vq[index];
+
+	vq->vqs = vqs;
+	if (index == VIRTIOFS_VQ_HIPRIO) {
+		vq->ops = ops->hiprio;
+		strscpy(vq->name, "hiprio");
+	} else {
+		vq->ops = ops->request;
+		snprintf(vq->name, sizeof(vq->name), "requests.%u",
+			 index - VIRTIOFS_VQ_REQUEST);
+	}
+	spin_lock_init(&vq->lock);
+	fifo_init(&vq->backlog);
+	fifo_init(&vq->failed);
+	INIT_LIST_HEAD(&vq->free);
+	INIT_WORK(&vq->work, vq_work);
+	timer_setup(&vq->retry, vq_retry, 0);
+	init_waitqueue_head(&vq->idle);
+}
+
+/* Give each request queue the CPUs that its interrupt goes to */
+static bool vqs_map_by_interrupt(struct virtiofs_vqs *vqs)
+{
+	struct virtio_device *vdev = vqs->vdev;
+	const struct cpumask *mask;
+	unsigned int cpu, q;
+
+	if (!vdev->config->get_vq_affinity)
+		return false;
+	for_each_possible_cpu(cpu)
+		vqs->map[cpu] = 0;
+	for (q = VIRTIOFS_VQ_REQUEST; q < vqs->nr; q++) {
+		mask = vdev->config->get_vq_affinity(vdev, q);
+		if (!mask || cpumask_empty(mask))
+			return false;
+		for_each_cpu(cpu, mask)
+			vqs->map[cpu] = q;
+	}
+	for_each_possible_cpu(cpu) {
+		if (!vqs->map[cpu])
+			return false;
+	}
+	return true;
+}
+
+/* Without interrupts to go by, spread near CPUs over the same queue */
+static void vqs_map_evenly(struct virtiofs_vqs *vqs)
+{
+	unsigned int nr = vqs->nr - VIRTIOFS_VQ_REQUEST;
+	struct cpumask *masks;
+	unsigned int cpu, q, i = 0;
+
+	for_each_possible_cpu(cpu)
+		vqs->map[cpu] = VIRTIOFS_VQ_REQUEST + i++ % nr;
+
+	masks = virtiofs_group_cpus(nr);
+	if (!masks)
+		return;
+	for (q = 0; q < nr; q++) {
+		for_each_cpu(cpu, &masks[q])
+			vqs->map[cpu] = VIRTIOFS_VQ_REQUEST + q;
+	}
+	kfree(masks);
+}
+
+static int vqs_find(struct virtiofs_vqs *vqs)
+{
+	/* Forgets are no load, so their interrupt needs no CPU of its own */
+	struct irq_affinity desc = { .pre_vectors = VIRTIOFS_VQ_REQUEST };
+	struct virtqueue_info *info __free(kfree) = NULL;
+	struct virtqueue **rings __free(kfree) = NULL;
+	unsigned int i;
+	int err;
+
+	info = kcalloc(vqs->nr, sizeof(*info), GFP_KERNEL);
+	rings = kcalloc(vqs->nr, sizeof(*rings), GFP_KERNEL);
+	if (!info || !rings)
+		return -ENOMEM;
+	for (i = 0; i < vqs->nr; i++) {
+		info[i].name = vqs->vq[i].name;
+		info[i].callback = vq_callback;
+	}
+	/* For vq_callback() */
+	vqs->vdev->priv = vqs;
+	err = virtio_find_vqs(vqs->vdev, vqs->nr, rings, info, &desc);
+	if (err)
+		return err;
+	for (i = 0; i < vqs->nr; i++)
+		vqs->vq[i].ring = rings[i];
+	return 0;
+}
+
+static int vqs_alloc_bufs(struct virtiofs_vqs *vqs)
+{
+	unsigned int i, size;
+	int err;
+
+	for (i = 0; i < vqs->nr; i++) {
+		size = virtqueue_get_vring_size(vqs->vq[i].ring);
+		if (size < VIRTIOFS_VQ_MIN_SIZE) {
+			dev_err(&vqs->vdev->dev,
+				"queue %s has %u entries, at least %u are needed\n",
+				vqs->vq[i].name, size, VIRTIOFS_VQ_MIN_SIZE);
+			return -EINVAL;
+		}
+		err = vq_alloc(&vqs->vq[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void vqs_free(struct virtiofs_vqs *vqs)
+{
+	unsigned int i;
+
+	for (i = 0; i < vqs->nr; i++)
+		vq_free(&vqs->vq[i]);
+	kfree(vqs->map);
+	kfree(vqs);
+}
+
+static void vqs_kill_work(struct work_struct *work)
+{
+	virtiofs_vqs_kill(container_of(work, struct virtiofs_vqs, kill_work));
+}
+
+static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
+				      unsigned int nr,
+				      const struct virtiofs_vqs_ops *ops)
+{
+	struct virtiofs_vqs *vqs;
+	unsigned int i;
+
+	vqs = kzalloc(struct_size(vqs, vq, nr), GFP_KERNEL);
+	if (!vqs)
+		return NULL;
+	vqs->nr = nr;
+	vqs->map = kcalloc(nr_cpu_ids, sizeof(*vqs->map), GFP_KERNEL);
+	if (!vqs->map) {
+		kfree(vqs);
+		return NULL;
+	}
+	kref_init(&vqs->ref);
+	vqs->vdev = vdev;
+	mutex_init(&vqs->lock);
+	INIT_WORK(&vqs->kill_work, vqs_kill_work);
+	for (i = 0; i < nr; i++)
+		vq_init(vqs, i, ops);
+	return vqs;
+}
+
+/**
+ * virtiofs_vqs_start() - find the queues of a device and set it going
+ * @vdev: a device whose features are negotiated and that has no queues
+ * @nr_request: number of request queues, at least 1
+ * @ops: what the queues carry
+ *
+ * Sets DRIVER_OK: the queues take submissions when this returns.
+ *
+ * Context: process context, may sleep.
+ * Return: the queues with one reference, or ERR_PTR().
+ */
+struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
+					unsigned int nr_request,
+					const struct virtiofs_vqs_ops *ops)
+{
+	struct virtiofs_vqs *vqs;
+	int err;
+
+	vqs = vqs_alloc(vdev, VIRTIOFS_VQ_REQUEST + nr_request, ops);
+	if (!vqs)
+		return ERR_PTR(-ENOMEM);
+
+	err = vqs_find(vqs);
+	if (err)
+		goto err_free_vqs;
+	err = vqs_alloc_bufs(vqs);
+	if (err)
+		goto err_del_rings;
+	if (!vqs_map_by_interrupt(vqs))
+		vqs_map_evenly(vqs);
+	virtio_device_ready(vdev);
+	return vqs;
+
+err_del_rings:
+	vdev->config->del_vqs(vdev);
+err_free_vqs:
+	vqs_free(vqs);
+	return ERR_PTR(err);
+}
+
+/* After the reset: whatever the device had is ours again */
+static void vq_detach(struct virtiofs_vq *vq)
+{
+	struct virtiofs_fifo orphans;
+	struct virtiofs_buf *buf;
+	LIST_HEAD(batch);
+	unsigned int len;
+
+	/*
+	 * A worker that runs from here on sees a dead queue and leaves the
+	 * ring alone, and submissions only reach the backlog.
+	 */
+	timer_shutdown_sync(&vq->retry);
+	cancel_work_sync(&vq->work);
+
+	/* Answers that came before the reset are good */
+	while ((buf = virtqueue_get_buf(vq->ring, &len))) {
+		buf->len = len;
+		buf->error = 0;
+		list_add_tail(&buf->node, &batch);
+	}
+	while ((buf = virtqueue_detach_unused_buf(vq->ring))) {
+		buf->len = 0;
+		buf->error = -ECONNABORTED;
+		list_add_tail(&buf->node, &batch);
+	}
+
+	fifo_init(&orphans);
+	spin_lock(&vq->lock);
+	vq->in_ring = 0;
+	fifo_splice(&orphans, &vq->failed);
+	fifo_splice(&orphans, &vq->backlog);
+	spin_unlock(&vq->lock);
+
+	vq_end_batch(vq, &batch);
+	vq_end_fifo(vq, &orphans, -ECONNABORTED);
+}
+
+/**
+ * virtiofs_vqs_kill() - take the device away from its queues
+ * @vqs: the queues
+ *
+ * Stops submissions, resets the device so that it gives up all memory, and
+ * ends what it had with -ECONNABORTED.  Later submissions end with -ENOTCONN.
+ * When this returns nothing touches the device any more on behalf of these
+ * queues, and a reset device can be started again.  Does nothing the second
+ * time.
+ *
+ * Context: process context, sleeps for a reset of the device, calls done().
+ */
+void virtiofs_vqs_kill(struct virtiofs_vqs *vqs)
+{
+	unsigned int i;
+
+	guard(mutex)(&vqs->lock);
+	if (vqs->killed)
+		return;
+	vqs->killed = true;
+
+	for (i = 0; i < vqs->nr; i++) {
+		spin_lock(&vqs->vq[i].lock);
+		WRITE_ONCE(vqs->vq[i].dead, true);
+		spin_unlock(&vqs->vq[i].lock);
+	}
+	/* Whoever saw a living queue has notified it after this */
+	synchronize_rcu();
+	virtio_reset_device(vqs->vdev);
+	for (i = 0; i < vqs->nr; i++)
+		vq_detach(&vqs->vq[i]);
+	vqs->vdev->config->del_vqs(vqs->vdev);
+}
+
+/**
+ * virtiofs_vqs_kill_async() - have virtiofs_vqs_kill() called soon
+ * @vqs: the queues
+ *
+ * Context: any, does not sleep.  The caller's reference must last until the
+ * queues are dead or be put by virtiofs_vqs_put().
+ */
+void virtiofs_vqs_kill_async(struct virtiofs_vqs *vqs)
+{
+	queue_work(virtiofs_kill_wq, &vqs->kill_work);
+}
+
+/**
+ * virtiofs_vqs_drain() - wait until all submissions have ended
+ * @vqs: the queues
+ *
+ * The wait is bounded by virtiofs_vqs_kill(), which somebody has to call if the
+ * device does not answer.
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_vqs_drain(struct virtiofs_vqs *vqs)
+{
+	unsigned int i;
+
+	for (i = 0; i < vqs->nr; i++)
+		wait_event(vqs->vq[i].idle, !READ_ONCE(vqs->vq[i].pending));
+}
+
+/**
+ * virtiofs_vqs_are_dead() - has the device been taken away from its queues?
+ * @vqs: the queues
+ *
+ * Context: process context, waits for a virtiofs_vqs_kill() under way.
+ */
+bool virtiofs_vqs_are_dead(struct virtiofs_vqs *vqs)
+{
+	guard(mutex)(&vqs->lock);
+	return vqs->killed;
+}
+
+/**
+ * virtiofs_vqs_get() - take a reference
+ * @vqs: the queues
+ *
+ * Return: @vqs.
+ */
+struct virtiofs_vqs *virtiofs_vqs_get(struct virtiofs_vqs *vqs)
+{
+	kref_get(&vqs->ref);
+	return vqs;
+}
+
+static void vqs_release(struct kref *ref)
+{
+	struct virtiofs_vqs *vqs = container_of(ref, struct virtiofs_vqs, ref);
+	unsigned int i;
+
+	cancel_work_sync(&vqs->kill_work);
+	for (i = 0; i < vqs->nr; i++)
+		cancel_work_sync(&vqs->vq[i].work);
+	WARN_ON_ONCE(!vqs->killed);
+	vqs_free(vqs);
+}
+
+/**
+ * virtiofs_vqs_put() - drop a reference
+ * @vqs: the queues, killed before the last reference goes
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_vqs_put(struct virtiofs_vqs *vqs)
+{
+	kref_put(&vqs->ref, vqs_release);
+}
+
+/**
+ * virtiofs_vqs_pick() - choose a request queue for the caller
+ * @vqs: the queues
+ *
+ * Context: any.  A task that moves to another CPU loses nothing but locality.
+ * Return: a request queue, never the hiprio queue.
+ */
+struct virtiofs_vq *virtiofs_vqs_pick(struct virtiofs_vqs *vqs)
+{
+	return &vqs->vq[vqs->map[raw_smp_processor_id()]];
+}
+
+/**
+ * virtiofs_vqs_completed() - number of submissions that have ended so far
+ * @vqs: the queues
+ *
+ * Context: any.  For comparison with an earlier answer.
+ */
+u64 virtiofs_vqs_completed(struct virtiofs_vqs *vqs)
+{
+	unsigned int i;
+	u64 nr = 0;
+
+	for (i = 0; i < vqs->nr; i++)
+		nr += READ_ONCE(vqs->vq[i].completed);
+	return nr;
+}
+
+/**
+ * virtiofs_vqs_ring_size() - the smallest number of entries of a request queue
+ * @vqs: the queues
+ *
+ * Context: any.
+ */
+unsigned int virtiofs_vqs_ring_size(struct virtiofs_vqs *vqs)
+{
+	unsigned int i, size = UINT_MAX;
+
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++)
+		size = min(size, vqs->vq[i].sgl.max);
+	return size;
+}
+
+/**
+ * virtiofs_wq_init() - create what the queues of all devices share
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
+int virtiofs_wq_init(void)
+{
+	virtiofs_wq = alloc_workqueue("virtiofs", WQ_MEM_RECLAIM | WQ_HIGHPRI |
+				      WQ_PERCPU, 0);
+	if (!virtiofs_wq)
+		return -ENOMEM;
+	virtiofs_kill_wq = alloc_workqueue("virtiofs_kill", WQ_MEM_RECLAIM |
+					   WQ_UNBOUND, 0);
+	if (!virtiofs_kill_wq) {
+		destroy_workqueue(virtiofs_wq);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * virtiofs_wq_exit() - undo virtiofs_wq_init()
+ *
+ * Context: module exit, when all queues are gone.
+ */
+void virtiofs_wq_exit(void)
+{
+	destroy_workqueue(virtiofs_kill_wq);
+	destroy_workqueue(virtiofs_wq);
+}
