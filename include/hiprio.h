@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What goes over the hiprio queue: FORGETs of the FUSE client.
+ *
+ * Knows FUSE's wire format.  Knows neither the FUSE client nor file systems.
+ */
+#ifndef _VIRTIOFS_HIPRIO_H
+#define _VIRTIOFS_HIPRIO_H
+
+#include <linux/types.h>
+
+struct virtiofs_vq;
+struct virtiofs_vq_ops;
+
+/**
+ * struct virtiofs_forget - lookups of an inode that the guest gives up
+ * @nodeid: the inode
+ * @nlookup: how many of its lookups
+ * @next: link of the queue, while it has the FORGET
+ *
+ * Laid out as the FUSE client's struct fuse_forget_link, which is what is
+ * submitted; fuse_glue.c checks that.  Allocated by kmalloc(), owned by the
+ * hiprio queue from submission on.
+ */
+struct virtiofs_forget {
+	u64 nodeid;
+	u64 nlookup;
+	void *next;
+};
+
+extern const struct virtiofs_vq_ops virtiofs_hiprio_ops;
+
+void virtiofs_hiprio_forget(struct virtiofs_vq *vq,
+			    struct virtiofs_forget *forget);
+
+#endif
