@@ -1,0 +1,889 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Between the FUSE client and the queues: requests become buffers, replies
+ * become results, a mount becomes a FUSE connection.
+ *
+ * Knows the FUSE client's private structures.  Knows no virtio.
+ */
+
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/highmem.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "fuse_glue.h"
+#include "hiprio.h"
+#include "virtqueue.h"
+
+#include "fuse_i.h"
+
+/*
+ * Differences between kernels.  First the newest, in which a connection has a
+ * channel; in older ones the connection itself is what the requests go to.
+ */
+#ifdef VIRTIOFS_HAVE_FUSE_CHAN
+
+#include "dev.h"
+#include "fuse_dev_i.h"
+
+static struct fuse_iqueue *glue_fiq(struct fuse_conn *fc)
+{
+	return &fc->chan->iq;
+}
+
+static struct fuse_iqueue *glue_fiq_of_req(struct fuse_req *req)
+{
+	return &req->chan->iq;
+}
+
+static int glue_conn_init(struct fuse_conn *fc, struct fuse_mount *fm,
+			  struct fs_context *fsc,
+			  const struct fuse_iqueue_ops *ops, void *priv)
+{
+	struct fuse_chan *fch = fuse_chan_new();
+
+	if (!fch)
+		return -ENOMEM;
+	fuse_iqueue_init(&fch->iq, ops, priv);
+	fuse_conn_init(fc, fm, fsc->user_ns, fch);
+	return 0;
+}
+
+static void glue_assign_unique(struct fuse_iqueue *fiq, struct fuse_req *req)
+{
+	fuse_request_assign_unique(fiq, req);
+}
+
+#else
+
+static struct fuse_iqueue *glue_fiq(struct fuse_conn *fc)
+{
+	return &fc->iq;
+}
+
+static struct fuse_iqueue *glue_fiq_of_req(struct fuse_req *req)
+{
+	return &req->fm->fc->iq;
+}
+
+static int glue_conn_init(struct fuse_conn *fc, struct fuse_mount *fm,
+			  struct fs_context *fsc,
+			  const struct fuse_iqueue_ops *ops, void *priv)
+{
+	fuse_conn_init(fc, fm, fsc->user_ns, ops, priv);
+	return 0;
+}
+
+static void glue_assign_unique(struct fuse_iqueue *fiq, struct fuse_req *req)
+{
+	if (req->in.h.opcode != FUSE_NOTIFY_REPLY)
+		req->in.h.unique = fuse_get_unique(fiq);
+}
+
+#endif
+
+#ifdef VIRTIOFS_HAVE_FUSE_FOLIOS
+
+static unsigned int glue_nr_pages(struct fuse_args_pages *ap)
+{
+	return ap->num_folios;
+}
+
+static struct page *glue_page(struct fuse_args_pages *ap, unsigned int i)
+{
+	return folio_page(ap->folios[i], 0);
+}
+
+static void glue_zero_page(struct fuse_args_pages *ap, unsigned int i,
+			   unsigned int start, unsigned int end)
+{
+	folio_zero_segment(ap->folios[i], start, end);
+}
+
+#else
+
+static unsigned int glue_nr_pages(struct fuse_args_pages *ap)
+{
+	return ap->num_pages;
+}
+
+static struct page *glue_page(struct fuse_args_pages *ap, unsigned int i)
+{
+	return ap->pages[i];
+}
+
+static void glue_zero_page(struct fuse_args_pages *ap, unsigned int i,
+			   unsigned int start, unsigned int end)
+{
+	zero_user_segment(ap->pages[i], start, end);
+}
+
+#endif
+/* End of differences between kernels */
+
+/* How long the device may show no progress while its session is ended */
+#define GLUE_UMOUNT_PATIENCE	(30 * HZ)
+
+/*
+ * What FUSE_INIT must not negotiate, in whichever direction: io_uring is a
+ * transport of its own, and passthrough takes a server on the same kernel.
+ */
+#define GLUE_INIT_REFUSED	(BIT_ULL(37) /* FUSE_PASSTHROUGH */ | \
+				 BIT_ULL(41) /* FUSE_OVER_IO_URING */ | \
+				 BIT_ULL(43) /* FUSE_HAS_IO_URING_BUFPOOL */)
+
+/*
+ * Ends requests whose end may block, for instance on a page lock.  The queues'
+ * workers must not wait there: the lock may be held until they complete another
+ * request.
+ */
+static struct workqueue_struct *glue_wq;
+
+/**
+ * struct glue_conn - a FUSE connection over the queues of a device
+ * @session: the device's side; init-only
+ * @fm: the mount that is no submount; init-only
+ * @closed: FORGETs are of no use any more; set once
+ * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
+ * @watchdog: kills the queues when the end of the session makes no progress
+ * @completed: number of requests that had ended when @watchdog last looked
+ * @lock: protects @blocking
+ * @blocking: requests whose end may block
+ * @end_work: ends them
+ *
+ * Made by the mount, freed by the FUSE client's last call, ->release().
+ */
+struct glue_conn {
+	struct virtiofs_session *session;
+	struct fuse_mount *fm;
+	bool closed;
+	struct wait_queue_entry abort_entry;
+	struct delayed_work watchdog;
+	u64 completed;
+	spinlock_t lock;
+	struct list_head blocking;
+	struct work_struct end_work;
+};
+
+static struct glue_conn *glue_conn_of(struct fuse_conn *fc)
+{
+	return glue_fiq(fc)->priv;
+}
+
+static struct virtiofs_vq *glue_hiprio(struct glue_conn *conn)
+{
+	return &conn->session->vqs->vq[VIRTIOFS_VQ_HIPRIO];
+}
+
+/*
+ * A request's @list is free from hand-over to end: we keep it off the lists of
+ * the FUSE client, which could end it there while the device still owns it.
+ */
+static_assert(sizeof(struct llist_node) <= sizeof_field(struct fuse_req, list));
+
+static struct llist_node *glue_link_of(struct fuse_req *req)
+{
+	return (struct llist_node *)&req->list.next;
+}
+
+static struct fuse_req *glue_req_of(struct llist_node *link)
+{
+	return container_of((struct list_head *)link, struct fuse_req, list);
+}
+
+
+/* Bytes of the request that are no pages: header and arguments */
+static unsigned int glue_request_len(struct fuse_req *req)
+{
+	struct fuse_args *args = req->args;
+
+	return sizeof(struct fuse_in_header) +
+	       fuse_len_args(args->in_numargs - args->in_pages,
+			     (struct fuse_arg *)args->in_args);
+}
+
+/* Bytes of the longest reply that are no pages; 0 if there is none at all */
+static unsigned int glue_reply_len(struct fuse_req *req)
+{
+	struct fuse_args *args = req->args;
+
+	if (!test_bit(FR_ISREPLY, &req->flags))
+		return 0;
+	return sizeof(struct fuse_out_header) +
+	       fuse_len_args(args->out_numargs - args->out_pages,
+			     args->out_args);
+}
+
+/* The reply lies behind the request, aligned so that its header can be read */
+static unsigned int glue_reply_offset(struct fuse_req *req)
+{
+	return ALIGN(glue_request_len(req), 8);
+}
+
+/*
+ * Memory for a request that is too long for a buf, as the setting of a large
+ * extended attribute is.  @out.h of the request is ours until the reply goes
+ * there, and keeps the pointer meanwhile.
+ */
+static void *glue_big(struct fuse_req *req)
+{
+	return (void *)(unsigned long)req->out.h.unique;
+}
+
+/*
+ * Only calls of user space are long, so there is time to wait for memory.  It
+ * has to be in one piece: on a small ring descriptors are rarer than memory.
+ */
+static void glue_alloc_big(struct fuse_req *req)
+{
+	unsigned int len = glue_reply_offset(req) + glue_reply_len(req);
+	void *big;
+
+	if (likely(len <= VIRTIOFS_BUF_DATA))
+		return;
+	if (WARN_ON_ONCE(test_bit(FR_BACKGROUND, &req->flags)))
+		return;
+	while (!(big = kmalloc(len, GFP_NOFS | __GFP_NOWARN |
+			       __GFP_RETRY_MAYFAIL)))
+		memalloc_retry_wait(GFP_NOFS);
+	req->out.h.unique = (unsigned long)big;
+}
+
+static void glue_free_big(struct fuse_req *req)
+{
+	kfree(glue_big(req));
+	req->out.h.unique = 0;
+}
+
+/* Where header and arguments lie for the device */
+static void *glue_memory(struct fuse_req *req, struct virtiofs_buf *buf)
+{
+	return glue_big(req) ?: buf->data;
+}
+
+static void glue_write_request(struct fuse_req *req, void *memory)
+{
+	struct fuse_args *args = req->args;
+	unsigned int i, nr = args->in_numargs - args->in_pages;
+	void *p = memory;
+
+	memcpy(p, &req->in.h, sizeof(req->in.h));
+	p += sizeof(req->in.h);
+	if (req->in.h.opcode == FUSE_INIT) {
+		struct fuse_init_in *init = p;
+
+		memcpy(init, args->in_args[0].value, args->in_args[0].size);
+		init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
+		init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
+		return;
+	}
+	for (i = 0; i < nr; i++) {
+		memcpy(p, args->in_args[i].value, args->in_args[i].size);
+		p += args->in_args[i].size;
+	}
+}
+
+typedef bool (*glue_sgl_fn)(struct virtiofs_sgl *sgl, struct page *page,
+			    unsigned int len, unsigned int offset);
+
+static bool glue_map_memory(struct virtiofs_sgl *sgl, glue_sgl_fn add,
+			    void *memory, unsigned int len)
+{
+	return add(sgl, virt_to_page(memory), len, offset_in_page(memory));
+}
+
+static bool glue_map_pages(struct virtiofs_sgl *sgl, glue_sgl_fn add,
+			   struct fuse_args *args, unsigned int len)
+{
+	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
+	unsigned int i, run;
+
+	for (i = 0; i < glue_nr_pages(ap) && len; i++) {
+		run = min(len, ap->descs[i].length);
+		if (!add(sgl, glue_page(ap, i), run, ap->descs[i].offset))
+			return false;
+		len -= run;
+	}
+	return true;
+}
+
+/* See struct virtiofs_vq_ops */
+static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
+		    struct virtiofs_sgl *sgl)
+{
+	struct fuse_req *req = glue_req_of(link);
+	struct fuse_args *args = req->args;
+	unsigned int offset = glue_reply_offset(req);
+	unsigned int len = glue_reply_len(req);
+	void *memory = glue_memory(req, buf);
+
+	if (!glue_big(req) && offset + len > VIRTIOFS_BUF_DATA)
+		return -E2BIG;
+
+	glue_write_request(req, memory);
+	if (!glue_map_memory(sgl, virtiofs_sgl_out, memory,
+			     glue_request_len(req)))
+		return -E2BIG;
+	if (args->in_pages &&
+	    !glue_map_pages(sgl, virtiofs_sgl_out, args,
+			    args->in_args[args->in_numargs - 1].size))
+		return -E2BIG;
+	if (!len)
+		return 0;
+
+	/* What the device does not write must not be an earlier reply */
+	memset(memory + offset, 0, len);
+	if (!glue_map_memory(sgl, virtiofs_sgl_in, memory + offset, len))
+		return -E2BIG;
+	if (args->out_pages &&
+	    !glue_map_pages(sgl, virtiofs_sgl_in, args,
+			    args->out_args[args->out_numargs - 1].size))
+		return -E2BIG;
+	return 0;
+}
+
+/* A reply shorter than its pages: no old content of theirs may be seen */
+static void glue_zero_tail(struct fuse_args *args, unsigned int len)
+{
+	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
+	unsigned int i, run, offset;
+
+	for (i = 0; i < glue_nr_pages(ap); i++) {
+		run = min(len, ap->descs[i].length);
+		offset = ap->descs[i].offset;
+		if (run < ap->descs[i].length)
+			glue_zero_page(ap, i, offset + run,
+				       offset + ap->descs[i].length);
+		len -= run;
+	}
+}
+
+/*
+ * The one copy of a header that the device might still write to.  Returns what
+ * is wrong with it, or NULL.
+ */
+static const char *glue_read_header(struct fuse_req *req, void *reply,
+				    unsigned int used,
+				    struct fuse_out_header *oh)
+{
+	struct fuse_out_header *header = reply;
+
+	oh->len = READ_ONCE(header->len);
+	oh->error = READ_ONCE(header->error);
+	oh->unique = READ_ONCE(header->unique);
+
+	if (oh->len < sizeof(*oh))
+		return "too short for a header";
+	/* Some servers do not say how much they wrote */
+	if (used && oh->len > used)
+		return "longer than what was written";
+	if (oh->unique != req->in.h.unique)
+		return "to another request";
+	if (oh->error > 0 || oh->error <= -512)
+		return "with an impossible error";
+	if (oh->error && oh->len != sizeof(*oh))
+		return "with an error and a payload";
+	return NULL;
+}
+
+/*
+ * Set the length of the last argument by that of the reply.  Returns what is
+ * wrong with that length, or NULL.
+ */
+static const char *glue_fit_args(struct fuse_args *args, unsigned int len)
+{
+	unsigned int most = fuse_len_args(args->out_numargs, args->out_args);
+	struct fuse_arg *last = &args->out_args[args->out_numargs - 1];
+
+	if (len > most)
+		return "longer than what was asked for";
+	if (len == most)
+		return NULL;
+	if (!args->out_argvar || most - len > last->size)
+		return "too short";
+	last->size -= most - len;
+	return NULL;
+}
+
+static void glue_read_args(struct fuse_req *req, void *p)
+{
+	struct fuse_args *args = req->args;
+	unsigned int i, nr = args->out_numargs - args->out_pages;
+
+	for (i = 0; i < nr; i++) {
+		memcpy(args->out_args[i].value, p, args->out_args[i].size);
+		p += args->out_args[i].size;
+	}
+	if (args->out_pages && args->page_zeroing)
+		glue_zero_tail(args, args->out_args[nr].size);
+
+	if (req->in.h.opcode == FUSE_INIT) {
+		struct fuse_init_out *init = args->out_args[0].value;
+
+		init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
+		init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
+	}
+}
+
+/* The server's result for @req, or -EIO with one message for a reply that lies */
+static int glue_read_reply(struct fuse_req *req, struct virtiofs_buf *buf)
+{
+	void *reply = glue_memory(req, buf) + glue_reply_offset(req);
+	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
+	struct fuse_out_header oh;
+	const char *fault;
+
+	/* Servers that end with the session leave its last reply empty */
+	if (!buf->len && req->in.h.opcode == FUSE_DESTROY)
+		return 0;
+
+	fault = glue_read_header(req, reply, buf->len, &oh);
+	if (!fault && !oh.error)
+		fault = glue_fit_args(req->args, oh.len - sizeof(oh));
+	if (fault) {
+		pr_warn_ratelimited("virtiofs: %s: reply to opcode %u is %s (length %u, written %u, error %d)\n",
+				    conn->session->tag, req->in.h.opcode, fault,
+				    oh.len, buf->len, oh.error);
+		return -EIO;
+	}
+	if (!oh.error)
+		glue_read_args(req, reply + sizeof(oh));
+	return oh.error;
+}
+
+static void glue_end_work(struct work_struct *work)
+{
+	struct glue_conn *conn = container_of(work, struct glue_conn, end_work);
+	struct fuse_req *req;
+
+	for (;;) {
+		spin_lock(&conn->lock);
+		req = list_first_entry_or_null(&conn->blocking, struct fuse_req,
+					       list);
+		if (req)
+			list_del_init(&req->list);
+		spin_unlock(&conn->lock);
+		if (!req)
+			return;
+		fuse_request_end(req);
+	}
+}
+
+static void glue_end(struct fuse_req *req)
+{
+	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
+
+	clear_bit(FR_SENT, &req->flags);
+	INIT_LIST_HEAD(&req->list);
+	if (likely(!req->args->may_block)) {
+		fuse_request_end(req);
+		return;
+	}
+	spin_lock(&conn->lock);
+	list_add_tail(&req->list, &conn->blocking);
+	spin_unlock(&conn->lock);
+	queue_work(glue_wq, &conn->end_work);
+}
+
+/* See struct virtiofs_vq_ops */
+static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
+		      int error)
+{
+	struct fuse_req *req = glue_req_of(link);
+
+	if (!error && test_bit(FR_ISREPLY, &req->flags))
+		error = glue_read_reply(req, buf);
+	glue_free_big(req);
+	req->out.h.error = error;
+	glue_end(req);
+}
+
+static const struct virtiofs_vq_ops glue_request_ops = {
+	.map = glue_map,
+	.done = glue_done,
+};
+
+const struct virtiofs_vqs_ops virtiofs_glue_vqs_ops = {
+	.hiprio = &virtiofs_hiprio_ops,
+	.request = &glue_request_ops,
+};
+
+/* hiprio.c takes the FUSE client's links as they are */
+static_assert(offsetof(struct virtiofs_forget, nodeid) ==
+	      offsetof(struct fuse_forget_link, forget_one.nodeid));
+static_assert(offsetof(struct virtiofs_forget, nlookup) ==
+	      offsetof(struct fuse_forget_link, forget_one.nlookup));
+static_assert(offsetof(struct virtiofs_forget, next) ==
+	      offsetof(struct fuse_forget_link, next));
+
+static void glue_send_forget(struct fuse_iqueue *fiq,
+			     struct fuse_forget_link *link)
+{
+	struct glue_conn *conn = fiq->priv;
+
+	if (READ_ONCE(conn->closed))
+		kfree(link);
+	else
+		virtiofs_hiprio_forget(glue_hiprio(conn),
+				       (struct virtiofs_forget *)link);
+}
+
+/*
+ * The FUSE client sends a FORGET as a request when it could not make an inode
+ * of a directory entry.  It must not go over a request queue (virtio
+ * specification 5.11.6.2), and ends when it is handed over.
+ */
+static void glue_send_forget_req(struct fuse_iqueue *fiq, struct fuse_req *req)
+{
+	const struct fuse_forget_in *in = req->args->in_args[0].value;
+	struct fuse_forget_link *link;
+
+	link = kzalloc(sizeof(*link), GFP_NOFS | __GFP_NOFAIL);
+	link->forget_one.nodeid = req->in.h.nodeid;
+	link->forget_one.nlookup = in->nlookup;
+	glue_send_forget(fiq, link);
+	fuse_request_end(req);
+}
+
+/*
+ * An interrupt is a hint that a server may ignore.  Not sending any leaves the
+ * caller to wait for the reply, as it does with such servers.
+ */
+static void glue_send_interrupt(struct fuse_iqueue *fiq, struct fuse_req *req)
+{
+}
+
+static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
+{
+	struct glue_conn *conn = fiq->priv;
+
+	glue_assign_unique(fiq, req);
+	clear_bit(FR_PENDING, &req->flags);
+	if (unlikely(req->in.h.opcode == FUSE_FORGET)) {
+		glue_send_forget_req(fiq, req);
+		return;
+	}
+	set_bit(FR_SENT, &req->flags);
+	glue_alloc_big(req);
+	virtiofs_vq_submit(virtiofs_vqs_pick(conn->session->vqs),
+			   glue_link_of(req));
+}
+
+/* The connection's last call */
+static void glue_release(struct fuse_iqueue *fiq)
+{
+	struct glue_conn *conn = fiq->priv;
+
+	flush_work(&conn->end_work);
+	conn->session->release(conn->session);
+	kfree(conn);
+}
+
+static const struct fuse_iqueue_ops glue_fiq_ops = {
+	.send_forget = glue_send_forget,
+	.send_interrupt = glue_send_interrupt,
+	.send_req = glue_send_req,
+	.release = glue_release,
+};
+
+/*
+ * The FUSE client aborts the connection: of its own, or because somebody asked
+ * by "umount -f" or through its control file system.  It has ended what we have
+ * not got; what the device has ends with the device's reset.
+ */
+static int glue_abort(struct wait_queue_entry *entry, unsigned int mode,
+		      int flags, void *key)
+{
+	struct glue_conn *conn = container_of(entry, struct glue_conn,
+					      abort_entry);
+
+	virtiofs_vqs_kill_async(conn->session->vqs);
+	return 0;
+}
+
+static void glue_watchdog(struct work_struct *work)
+{
+	struct glue_conn *conn = container_of(to_delayed_work(work),
+					      struct glue_conn, watchdog);
+	u64 completed = virtiofs_vqs_completed(conn->session->vqs);
+
+	if (completed == conn->completed) {
+		pr_warn("virtiofs: %s: no answer during unmount, resetting the device\n",
+			conn->session->tag);
+		virtiofs_vqs_kill_async(conn->session->vqs);
+		return;
+	}
+	conn->completed = completed;
+	queue_delayed_work(glue_wq, &conn->watchdog, GLUE_UMOUNT_PATIENCE);
+}
+
+static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
+{
+	struct glue_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
+
+	if (!conn)
+		return NULL;
+	conn->session = session;
+	init_waitqueue_func_entry(&conn->abort_entry, glue_abort);
+	INIT_LIST_HEAD(&conn->abort_entry.entry);
+	INIT_DELAYED_WORK(&conn->watchdog, glue_watchdog);
+	spin_lock_init(&conn->lock);
+	INIT_LIST_HEAD(&conn->blocking);
+	INIT_WORK(&conn->end_work, glue_end_work);
+	return conn;
+}
+
+/* What the FUSE client may do with a server that is the host */
+static void glue_conn_limits(struct fuse_conn *fc,
+			     struct virtiofs_session *session)
+{
+	unsigned int pages = virtiofs_vqs_ring_size(session->vqs) -
+			     VIRTIOFS_VQ_OVERHEAD;
+
+	fc->max_pages_limit = min(fc->max_pages_limit, pages);
+	fc->use_pages_for_kvec_io = 1;
+	fc->auto_submounts = 1;
+	fc->delete_stale = 1;
+	fc->sync_fs = 1;
+}
+
+/* A connection and its mount, or ERR_PTR() with the session released */
+static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
+					   struct virtiofs_session *session)
+{
+	struct glue_conn *conn = glue_conn_alloc(session);
+	struct fuse_mount *fm = kzalloc(sizeof(*fm), GFP_KERNEL);
+	struct fuse_conn *fc = kzalloc(sizeof(*fc), GFP_KERNEL);
+
+	if (!conn || !fm || !fc ||
+	    glue_conn_init(fc, fm, fsc, &glue_fiq_ops, conn)) {
+		kfree(fc);
+		kfree(fm);
+		kfree(conn);
+		session->release(session);
+		return ERR_PTR(-ENOMEM);
+	}
+	conn->fm = fm;
+	fc->release = fuse_free_conn;
+	glue_conn_limits(fc, session);
+	return fm;
+}
+
+static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+	struct fuse_mount *fm = get_fuse_mount_super(sb);
+	struct glue_conn *conn = glue_conn_of(fm->fc);
+	int err;
+
+	/* The host is trusted like a disk; its permissions are enforced here */
+	ctx->allow_other = 1;
+	ctx->default_permissions = 1;
+	ctx->destroy = 1;
+	ctx->rootmode = S_IFDIR;
+	ctx->max_read = UINT_MAX;
+	ctx->blksize = SECTOR_SIZE;
+
+	err = fuse_fill_super_common(sb, ctx);
+	if (err)
+		return err;
+	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
+	/* What goes wrong with FUSE_INIT is told to the first call */
+	fuse_send_init(fm);
+	sb->s_flags |= SB_ACTIVE;
+	return 0;
+}
+
+/*
+ * A tag that is mounted already is the same file system.  The superblock of one
+ * of its submounts is not, nor is that of a session that was aborted, since a
+ * device gets new queues after that.
+ */
+static int glue_test_super(struct super_block *sb, struct fs_context *fsc)
+{
+	struct fuse_mount *old_fm = get_fuse_mount_super(sb);
+	struct fuse_mount *new_fm = fsc->s_fs_info;
+	struct glue_conn *old = glue_conn_of(old_fm->fc);
+	struct glue_conn *new = glue_conn_of(new_fm->fc);
+
+	return old->session->vqs == new->session->vqs && old->fm == old_fm;
+}
+
+/**
+ * virtiofs_glue_get_tree() - get the root of a session's file system
+ * @fsc: context made by virtiofs_glue_init_fs_context()
+ * @session: the device's side; released by the FUSE client when it is done, or
+ *	here if the mount fails or the file system is mounted already
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or -errno with a message in the log of @fsc where it helps.
+ */
+int virtiofs_glue_get_tree(struct fs_context *fsc,
+			   struct virtiofs_session *session)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+	struct fuse_mount *fm;
+	struct super_block *sb;
+	int err;
+
+	if (ctx->dax_mode == FUSE_DAX_ALWAYS) {
+		session->release(session);
+		return invalf(fsc, "dax=always: the device has no DAX window");
+	}
+
+	fm = glue_mount_alloc(fsc, session);
+	if (IS_ERR(fm))
+		return PTR_ERR(fm);
+
+	fsc->s_fs_info = fm;
+	sb = sget_fc(fsc, glue_test_super, set_anon_super_fc);
+	/* Unless a new superblock took it, the mount was of no use */
+	if (fsc->s_fs_info == fm)
+		fuse_mount_destroy(fm);
+	if (IS_ERR(sb))
+		return PTR_ERR(sb);
+
+	err = sb->s_root ? 0 : glue_fill_super(sb, fsc);
+	if (err)
+		deactivate_locked_super(sb);
+	else
+		fsc->root = dget(sb->s_root);
+	return err;
+}
+
+/* End the session with the host; takes as long as the device shows progress */
+static void glue_conn_destroy(struct fuse_mount *fm)
+{
+	struct glue_conn *conn = glue_conn_of(fm->fc);
+
+	if (IS_ENABLED(CONFIG_FUSE_DAX))
+		fuse_dax_cancel_work(fm->fc);
+
+	/* The FUSE client aborts the connection in the end, which is no abort */
+	remove_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
+	conn->completed = virtiofs_vqs_completed(conn->session->vqs);
+	queue_delayed_work(glue_wq, &conn->watchdog, GLUE_UMOUNT_PATIENCE);
+
+	/* DESTROY overtakes nothing, and the host forgets all inodes then */
+	WRITE_ONCE(conn->closed, true);
+	virtiofs_vqs_drain(conn->session->vqs);
+	fuse_conn_destroy(fm);
+
+	cancel_delayed_work_sync(&conn->watchdog);
+}
+
+/**
+ * virtiofs_glue_kill_sb() - end a superblock
+ * @sb: superblock of a mount or of a submount
+ *
+ * Context: process context, sleeps until the device has answered DESTROY, or
+ * has shown no progress for GLUE_UMOUNT_PATIENCE and was reset.
+ */
+void virtiofs_glue_kill_sb(struct super_block *sb)
+{
+	struct fuse_mount *fm = get_fuse_mount_super(sb);
+
+	/* Without a root there was no session, since the mount failed */
+	if (sb->s_root && fuse_mount_remove(fm))
+		glue_conn_destroy(fm);
+	kill_anon_super(sb);
+	fuse_mount_destroy(fm);
+}
+
+enum {
+	GLUE_OPT_DAX,
+	GLUE_OPT_DAX_MODE,
+};
+
+static const struct constant_table glue_dax_modes[] = {
+	{ "inode",	FUSE_DAX_INODE_USER },
+	{ "never",	FUSE_DAX_NEVER },
+	{ "always",	FUSE_DAX_ALWAYS },
+	{}
+};
+
+static const struct fs_parameter_spec glue_params[] = {
+	fsparam_flag("dax", GLUE_OPT_DAX),
+	fsparam_enum("dax", GLUE_OPT_DAX_MODE, glue_dax_modes),
+	{}
+};
+
+/**
+ * virtiofs_glue_parse_param() - take a mount option
+ * @fsc: context made by virtiofs_glue_init_fs_context()
+ * @param: the option
+ *
+ * Return: 0, -ENOPARAM if the option is not known here, or -EINVAL.
+ */
+int virtiofs_glue_parse_param(struct fs_context *fsc,
+			      struct fs_parameter *param)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+	struct fs_parse_result result;
+	int opt = fs_parse(fsc, glue_params, param, &result);
+
+	if (opt < 0)
+		return opt;
+	ctx->dax_mode = opt == GLUE_OPT_DAX ? FUSE_DAX_ALWAYS : result.uint_32;
+	return 0;
+}
+
+/**
+ * virtiofs_glue_init_fs_context() - begin a mount
+ * @fsc: gets the FUSE client's part of the context
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int virtiofs_glue_init_fs_context(struct fs_context *fsc)
+{
+	fsc->fs_private = kzalloc(sizeof(struct fuse_fs_context), GFP_KERNEL);
+	return fsc->fs_private ? 0 : -ENOMEM;
+}
+
+/**
+ * virtiofs_glue_free_fs_context() - undo virtiofs_glue_init_fs_context()
+ * @fsc: the context
+ */
+void virtiofs_glue_free_fs_context(struct fs_context *fsc)
+{
+	kfree(fsc->fs_private);
+}
+
+/**
+ * virtiofs_glue_init_submount() - begin the mount of what the host announced
+ * @fsc: context of a submount, which the FUSE client takes over
+ *
+ * Return: 0 or -errno.
+ */
+int virtiofs_glue_init_submount(struct fs_context *fsc)
+{
+	return fuse_init_fs_context_submount(fsc);
+}
+
+/**
+ * virtiofs_glue_init() - create what all connections share
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
+int virtiofs_glue_init(void)
+{
+	glue_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM | WQ_UNBOUND,
+				  0);
+	return glue_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * virtiofs_glue_exit() - undo virtiofs_glue_init()
+ *
+ * Context: module exit, when all connections are gone.
+ */
+void virtiofs_glue_exit(void)
+{
+	/* Connections are freed by RCU, in the FUSE client's code, not here */
+	destroy_workqueue(glue_wq);
+}

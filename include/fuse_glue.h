@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The FUSE client's side of the driver, as the device's side sees it.
+ */
+#ifndef _VIRTIOFS_FUSE_GLUE_H
+#define _VIRTIOFS_FUSE_GLUE_H
+
+#include <linux/types.h>
+
+struct fs_context;
+struct fs_parameter;
+struct super_block;
+struct virtiofs_vqs;
+struct virtiofs_vqs_ops;
+
+/**
+ * struct virtiofs_session - what a mount holds of a device
+ * @vqs: the queues, killed when the device goes or the session is aborted
+ * @tag: name of the file system, for messages
+ * @release: called once, when the FUSE connection is gone; frees the session
+ *
+ * Belongs to the FUSE connection from virtiofs_glue_get_tree() on, however
+ * that ends.
+ */
+struct virtiofs_session {
+	struct virtiofs_vqs *vqs;
+	const char *tag;
+	void (*release)(struct virtiofs_session *session);
+};
+
+extern const struct virtiofs_vqs_ops virtiofs_glue_vqs_ops;
+
+int virtiofs_glue_init_fs_context(struct fs_context *fsc);
+void virtiofs_glue_free_fs_context(struct fs_context *fsc);
+int virtiofs_glue_init_submount(struct fs_context *fsc);
+int virtiofs_glue_parse_param(struct fs_context *fsc,
+			      struct fs_parameter *param);
+int virtiofs_glue_get_tree(struct fs_context *fsc,
+			   struct virtiofs_session *session);
+void virtiofs_glue_kill_sb(struct super_block *sb);
+
+int virtiofs_glue_init(void);
+void virtiofs_glue_exit(void);
+
+#endif
