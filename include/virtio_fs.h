@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A virtio-fs device of the guest.
+ */
+#ifndef _VIRTIOFS_VIRTIO_FS_H
+#define _VIRTIOFS_VIRTIO_FS_H
+
+#include <linux/kobject.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/virtio_fs.h>
+
+#include "fuse_glue.h"
+
+struct virtio_device;
+
+/**
+ * struct virtiofs_device - a virtio-fs device, from probe to the last user
+ * @kobj: /sys/fs/virtiofs/<n>; one reference from probe to remove, and one for
+ *	each session
+ * @mqs: /sys/fs/virtiofs/<n>/mqs
+ * @mq: a directory in @mqs for each queue
+ * @node: on the list of devices, under its mutex
+ * @vdev: the device below; not to be touched once @gone
+ * @tag: name of the file system, as long as the configuration space has room
+ *	for and a NUL more; init-only
+ * @nr_request: number of request queues; init-only
+ * @lock: serializes start, restart and remove of this one device, and protects
+ *	@gone and @vqs.  May be held across a reset of the device.  Taken inside
+ *	the mutex of the list only where nothing waits for the device.
+ * @gone: removed; there will be no new session
+ * @vqs: the queues that a new session gets; NULL when a restart failed
+ */
+struct virtiofs_device {
+	struct kobject kobj;
+	struct kobject *mqs;
+	struct kobject **mq;
+	struct list_head node;
+	struct virtio_device *vdev;
+	char tag[sizeof_field(struct virtio_fs_config, tag) + 1];
+	unsigned int nr_request;
+	struct mutex lock;
+	bool gone;
+	struct virtiofs_vqs *vqs;
+};
+
+/**
+ * struct virtiofs_device_session - a session and the device that it is with
+ * @session: what the FUSE client's side sees
+ * @dev: the device, referenced
+ */
+struct virtiofs_device_session {
+	struct virtiofs_session session;
+	struct virtiofs_device *dev;
+};
+
+#endif

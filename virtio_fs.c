@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtio-fs devices (virtio specification 5.11): probe and remove, tags, sysfs,
+ * the file system type.
+ *
+ * Knows virtio devices and mounts.  Knows neither FUSE nor what the queues
+ * carry.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+
+#include "virtio_fs.h"
+#include "virtqueue.h"
+
+/*
+ * Devices that can be mounted.  The mutex protects the list and that no tag is
+ * on it twice.  Nothing waits for a device under it.
+ */
+static DEFINE_MUTEX(virtiofs_devices_lock);
+static LIST_HEAD(virtiofs_devices);
+
+/* /sys/fs/virtiofs */
+static struct kset *virtiofs_kset;
+
+static struct virtiofs_device *device_of(const struct kobject *kobj)
+{
+	return container_of(kobj, struct virtiofs_device, kobj);
+}
+
+static ssize_t tag_show(struct kobject *kobj, struct kobj_attribute *attr,
+			char *buf)
+{
+	return sysfs_emit(buf, "%s\n", device_of(kobj)->tag);
+}
+
+static struct kobj_attribute device_tag_attr = __ATTR_RO(tag);
+
+static struct attribute *device_attrs[] = {
+	&device_tag_attr.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(device);
+
+static void device_release(struct kobject *kobj)
+{
+	struct virtiofs_device *dev = device_of(kobj);
+
+	kfree(dev->mq);
+	kfree(dev);
+}
+
+static const struct kobj_type device_ktype = {
+	.sysfs_ops = &kobj_sysfs_ops,
+	.default_groups = device_groups,
+	.release = device_release,
+};
+
+/* Directories of queues are named by the queue's index */
+static unsigned int mq_index(struct kobject *kobj)
+{
+	unsigned int index = 0;
+
+	WARN_ON_ONCE(kstrtouint(kobject_name(kobj), 10, &index));
+	return index;
+}
+
+static ssize_t name_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	unsigned int index = mq_index(kobj);
+
+	if (index == VIRTIOFS_VQ_HIPRIO)
+		return sysfs_emit(buf, "hiprio\n");
+	return sysfs_emit(buf, "requests.%u\n", index - VIRTIOFS_VQ_REQUEST);
+}
+
+/* A FORGET comes from any CPU; a request from those that the map says */
+static ssize_t cpu_list_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	struct virtiofs_device *dev = device_of(kobj->parent->parent);
+	unsigned int index = mq_index(kobj);
+	unsigned int cpu;
+	int len = 0;
+
+	guard(mutex)(&dev->lock);
+	if (!dev->vqs)
+		return -ENODEV;
+	for_each_possible_cpu(cpu) {
+		if (index == VIRTIOFS_VQ_HIPRIO || dev->vqs->map[cpu] == index)
+			len += sysfs_emit_at(buf, len, "%s%u",
+					     len ? ", " : "", cpu);
+	}
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+
+static struct kobj_attribute mq_name_attr = __ATTR_RO(name);
+static struct kobj_attribute mq_cpu_list_attr = __ATTR_RO(cpu_list);
+
+static const struct attribute *mq_attrs[] = {
+	&mq_name_attr.attr,
+	&mq_cpu_list_attr.attr,
+	NULL
+};
+
+static void device_del_mqs(struct virtiofs_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < VIRTIOFS_VQ_REQUEST + dev->nr_request; i++)
+		kobject_put(dev->mq[i]);
+	kobject_put(dev->mqs);
+}
+
+static int device_add_mqs(struct virtiofs_device *dev)
+{
+	unsigned int i, nr = VIRTIOFS_VQ_REQUEST + dev->nr_request;
+	char name[12];
+	int err;
+
+	dev->mq = kcalloc(nr, sizeof(*dev->mq), GFP_KERNEL);
+	if (!dev->mq)
+		return -ENOMEM;
+	dev->mqs = kobject_create_and_add("mqs", &dev->kobj);
+	if (!dev->mqs)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		dev->mq[i] = kobject_create_and_add(name, dev->mqs);
+		err = dev->mq[i] ? sysfs_create_files(dev->mq[i], mq_attrs) :
+				   -ENOMEM;
+		if (err) {
+			device_del_mqs(dev);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Show the device in sysfs, numbered like its virtio device */
+static int device_add_sysfs(struct virtiofs_device *dev)
+{
+	int err;
+
+	dev->kobj.kset = virtiofs_kset;
+	err = kobject_add(&dev->kobj, NULL, "%d", dev->vdev->index);
+	if (err)
+		return err;
+	err = sysfs_create_link(&dev->kobj, &dev->vdev->dev.kobj, "device");
+	if (err)
+		goto err_del_kobj;
+	err = device_add_mqs(dev);
+	if (err)
+		goto err_del_link;
+	return 0;
+
+err_del_link:
+	sysfs_remove_link(&dev->kobj, "device");
+err_del_kobj:
+	kobject_del(&dev->kobj);
+	return err;
+}
+
+static void device_del_sysfs(struct virtiofs_device *dev)
+{
+	device_del_mqs(dev);
+	sysfs_remove_link(&dev->kobj, "device");
+	kobject_del(&dev->kobj);
+}
+
+static struct virtiofs_device *device_find(const char *tag)
+{
+	struct virtiofs_device *dev;
+
+	lockdep_assert_held(&virtiofs_devices_lock);
+
+	list_for_each_entry(dev, &virtiofs_devices, node) {
+		if (!strcmp(dev->tag, tag))
+			return dev;
+	}
+	return NULL;
+}
+
+/* From here on the device can be mounted */
+static int device_list(struct virtiofs_device *dev)
+{
+	struct virtiofs_device *other;
+	int err;
+
+	scoped_guard(mutex, &virtiofs_devices_lock) {
+		other = device_find(dev->tag);
+		if (other) {
+			dev_err(&dev->vdev->dev,
+				"tag <%s> is that of %s already, give each device its own\n",
+				dev->tag, dev_name(&other->vdev->dev));
+			return -EEXIST;
+		}
+		err = device_add_sysfs(dev);
+		if (err)
+			return err;
+		list_add_tail(&dev->node, &virtiofs_devices);
+	}
+	dev_info(&dev->vdev->dev, "discovered new tag: %s\n", dev->tag);
+	kobject_uevent(&dev->kobj, KOBJ_ADD);
+	return 0;
+}
+
+static void device_unlist(struct virtiofs_device *dev)
+{
+	guard(mutex)(&virtiofs_devices_lock);
+	list_del_init(&dev->node);
+}
+
+/* A tag that fills its field has no NUL there */
+static int device_read_tag(struct virtiofs_device *dev)
+{
+	struct virtio_device *vdev = dev->vdev;
+
+	virtio_cread_bytes(vdev, offsetof(struct virtio_fs_config, tag),
+			   dev->tag, sizeof_field(struct virtio_fs_config, tag));
+	if (!dev->tag[0]) {
+		dev_err(&vdev->dev, "the tag is empty, so nothing could mount it\n");
+		return -EINVAL;
+	}
+	/* It would fake lines in the uevent and in /proc/mounts */
+	if (strchr(dev->tag, '\n')) {
+		dev_err(&vdev->dev, "the tag has a newline in it: <%*pE>\n",
+			(int)strlen(dev->tag), dev->tag);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int device_read_config(struct virtiofs_device *dev)
+{
+	struct virtio_device *vdev = dev->vdev;
+	u32 nr;
+
+	virtio_cread_le(vdev, struct virtio_fs_config, num_request_queues, &nr);
+	if (!nr) {
+		dev_err(&vdev->dev, "the device has no request queue\n");
+		return -EINVAL;
+	}
+	/* A queue that no CPU uses would be a waste of memory */
+	dev->nr_request = min(nr, nr_cpu_ids);
+	return device_read_tag(dev);
+}
+
+static int virtiofs_probe(struct virtio_device *vdev)
+{
+	struct virtiofs_device *dev;
+	int err;
+
+	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	if (!dev)
+		return -ENOMEM;
+	kobject_init(&dev->kobj, &device_ktype);
+	INIT_LIST_HEAD(&dev->node);
+	mutex_init(&dev->lock);
+	dev->vdev = vdev;
+
+	err = device_read_config(dev);
+	if (err)
+		goto err_put_dev;
+
+	dev->vqs = virtiofs_vqs_start(vdev, dev->nr_request,
+				      &virtiofs_glue_vqs_ops);
+	if (IS_ERR(dev->vqs)) {
+		err = PTR_ERR(dev->vqs);
+		goto err_put_dev;
+	}
+
+	dev_set_drvdata(&vdev->dev, dev);
+	err = device_list(dev);
+	if (err)
+		goto err_kill_vqs;
+	return 0;
+
+err_kill_vqs:
+	virtiofs_vqs_kill(dev->vqs);
+	virtiofs_vqs_put(dev->vqs);
+err_put_dev:
+	kobject_put(&dev->kobj);
+	return err;
+}
+
+/*
+ * Mounts of the device live on until they are unmounted, and fail cleanly:
+ * their sessions hold the dead queues and what is left of the device.
+ */
+static void virtiofs_remove(struct virtio_device *vdev)
+{
+	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
+
+	/* No mount finds the device any more */
+	device_unlist(dev);
+	/* No file in sysfs waits for the lock below */
+	device_del_sysfs(dev);
+	scoped_guard(mutex, &dev->lock) {
+		/* A mount that has found it gets no session */
+		dev->gone = true;
+		if (dev->vqs) {
+			/* Stop submissions, reset, end what the device had */
+			virtiofs_vqs_kill(dev->vqs);
+			virtiofs_vqs_put(dev->vqs);
+			dev->vqs = NULL;
+		}
+	}
+	/* Sessions have references of their own */
+	kobject_put(&dev->kobj);
+}
+
+/* Bring a device that was reset back to where a driver's probe finds it */
+static int device_negotiate(struct virtio_device *vdev)
+{
+	int err;
+
+	virtio_reset_device(vdev);
+	virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	virtio_add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
+	err = vdev->config->finalize_features(vdev);
+	if (err)
+		return err;
+	virtio_add_status(vdev, VIRTIO_CONFIG_S_FEATURES_OK);
+	if (!(vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FEATURES_OK)) {
+		dev_err(&vdev->dev, "the device refuses its own features after a reset\n");
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/* Give the device new queues if a session before has lost its */
+static int device_revive(struct virtiofs_device *dev)
+{
+	struct virtiofs_vqs *vqs;
+	int err;
+
+	lockdep_assert_held(&dev->lock);
+
+	if (dev->vqs && !virtiofs_vqs_are_dead(dev->vqs))
+		return 0;
+	if (dev->vqs)
+		virtiofs_vqs_put(dev->vqs);
+	dev->vqs = NULL;
+
+	err = device_negotiate(dev->vdev);
+	if (err)
+		goto err_reset;
+	vqs = virtiofs_vqs_start(dev->vdev, dev->nr_request,
+				 &virtiofs_glue_vqs_ops);
+	if (IS_ERR(vqs)) {
+		err = PTR_ERR(vqs);
+		goto err_reset;
+	}
+	dev->vqs = vqs;
+	return 0;
+
+err_reset:
+	virtio_reset_device(dev->vdev);
+	return err;
+}
+
+/* See struct virtiofs_session */
+static void session_release(struct virtiofs_session *session)
+{
+	struct virtiofs_device_session *ds =
+		container_of(session, struct virtiofs_device_session, session);
+
+	virtiofs_vqs_put(session->vqs);
+	kobject_put(&ds->dev->kobj);
+	kfree(ds);
+}
+
+/* A session with @dev, whose reference it takes, or ERR_PTR() */
+static struct virtiofs_session *session_new(struct virtiofs_device *dev)
+{
+	struct virtiofs_device_session *ds;
+	int err = -ENOMEM;
+
+	ds = kzalloc(sizeof(*ds), GFP_KERNEL);
+	if (!ds)
+		goto err_put_dev;
+
+	scoped_guard(mutex, &dev->lock) {
+		err = dev->gone ? -ENODEV : device_revive(dev);
+		if (err)
+			goto err_free_ds;
+		ds->session.vqs = virtiofs_vqs_get(dev->vqs);
+	}
+	ds->session.tag = dev->tag;
+	ds->session.release = session_release;
+	ds->dev = dev;
+	return &ds->session;
+
+err_free_ds:
+	kfree(ds);
+err_put_dev:
+	kobject_put(&dev->kobj);
+	return ERR_PTR(err);
+}
+
+static int virtiofs_get_tree(struct fs_context *fsc)
+{
+	struct virtiofs_session *session;
+	struct virtiofs_device *dev;
+
+	if (!fsc->source)
+		return invalf(fsc, "no source: give the tag of a virtiofs device");
+
+	scoped_guard(mutex, &virtiofs_devices_lock) {
+		dev = device_find(fsc->source);
+		if (dev)
+			kobject_get(&dev->kobj);
+	}
+	if (!dev)
+		return invalf(fsc, "tag <%s> not found", fsc->source);
+
+	session = session_new(dev);
+	if (IS_ERR(session)) {
+		errorf(fsc, "the device of tag <%s> cannot be used",
+		       fsc->source);
+		return PTR_ERR(session);
+	}
+	return virtiofs_glue_get_tree(fsc, session);
+}
+
+static const struct fs_context_operations virtiofs_context_ops = {
+	.free = virtiofs_glue_free_fs_context,
+	.parse_param = virtiofs_glue_parse_param,
+	.get_tree = virtiofs_get_tree,
+};
+
+static int virtiofs_init_fs_context(struct fs_context *fsc)
+{
+	if (fsc->purpose == FS_CONTEXT_FOR_SUBMOUNT)
+		return virtiofs_glue_init_submount(fsc);
+
+	fsc->ops = &virtiofs_context_ops;
+	return virtiofs_glue_init_fs_context(fsc);
+}
+
+static struct file_system_type virtiofs_type = {
+	.owner = THIS_MODULE,
+	.name = "virtiofs",
+	.fs_flags = FS_ALLOW_IDMAP,
+	.init_fs_context = virtiofs_init_fs_context,
+	.kill_sb = virtiofs_glue_kill_sb,
+};
+MODULE_ALIAS_FS("virtiofs");
+
+static const struct virtio_device_id virtiofs_ids[] = {
+	{ VIRTIO_ID_FS, VIRTIO_DEV_ANY_ID },
+	{}
+};
+MODULE_DEVICE_TABLE(virtio, virtiofs_ids);
+
+/* The queues would have to survive the reset, without a new FUSE_INIT */
+static int virtiofs_freeze(struct virtio_device *vdev)
+{
+	dev_warn(&vdev->dev, "suspend is not supported\n");
+	return -EOPNOTSUPP;
+}
+
+static int virtiofs_restore(struct virtio_device *vdev)
+{
+	return 0;
+}
+
+static struct virtio_driver virtiofs_driver = {
+	.driver.name = KBUILD_MODNAME,
+	.id_table = virtiofs_ids,
+	.probe = virtiofs_probe,
+	.remove = virtiofs_remove,
+	.freeze = pm_sleep_ptr(virtiofs_freeze),
+	.restore = pm_sleep_ptr(virtiofs_restore),
+};
+
+static int virtiofs_uevent(const struct kobject *kobj,
+			   struct kobj_uevent_env *env)
+{
+	return add_uevent_var(env, "TAG=%s", device_of(kobj)->tag);
+}
+
+static const struct kset_uevent_ops virtiofs_uevent_ops = {
+	.uevent = virtiofs_uevent,
+};
+
+static int __init virtiofs_init(void)
+{
+	int err;
+
+	/* First, because this tells whether the name is free */
+	err = register_filesystem(&virtiofs_type);
+	if (err) {
+		pr_err("virtiofs: this kernel has a virtiofs driver built in, which has to be configured out (CONFIG_VIRTIO_FS=n or =m) before a module can take its place\n");
+		return err;
+	}
+	err = virtiofs_wq_init();
+	if (err)
+		goto err_unregister_fs;
+	err = virtiofs_glue_init();
+	if (err)
+		goto err_wq_exit;
+	virtiofs_kset = kset_create_and_add("virtiofs", &virtiofs_uevent_ops,
+					    fs_kobj);
+	if (!virtiofs_kset) {
+		err = -ENOMEM;
+		goto err_glue_exit;
+	}
+	err = register_virtio_driver(&virtiofs_driver);
+	if (err)
+		goto err_unregister_kset;
+	return 0;
+
+err_unregister_kset:
+	kset_unregister(virtiofs_kset);
+err_glue_exit:
+	virtiofs_glue_exit();
+err_wq_exit:
+	virtiofs_wq_exit();
+err_unregister_fs:
+	unregister_filesystem(&virtiofs_type);
+	return err;
+}
+module_init(virtiofs_init);
+
+static void __exit virtiofs_exit(void)
+{
+	unregister_virtio_driver(&virtiofs_driver);
+	kset_unregister(virtiofs_kset);
+	virtiofs_glue_exit();
+	virtiofs_wq_exit();
+	unregister_filesystem(&virtiofs_type);
+}
+module_exit(virtiofs_exit);
+
+MODULE_DESCRIPTION("Virtio file system driver");
+MODULE_LICENSE("GPL");
