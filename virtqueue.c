@@ -244,7 +244,7 @@ void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
 	spin_lock(&vq->lock);
 	vq->pending++;
 	fifo_push(&vq->backlog, link);
-	/* A queue with a backlog is fed by the worker, in its turn */
+	/* An older backlog waits for a completion, which will feed the ring */
 	notify = vq->backlog.first == link && vq_feed(vq);
 	spin_unlock(&vq->lock);
 	if (notify)
@@ -284,7 +284,7 @@ static void vq_ended(struct virtiofs_vq *vq, unsigned int nr,
 	list_splice_init(batch, &vq->free);
 	vq->pending -= nr;
 	WRITE_ONCE(vq->completed, vq->completed + nr);
-	if (!vq->pending)
+	if (!vq->pending && wq_has_sleeper(&vq->idle))
 		wake_up_all(&vq->idle);
 	notify = vq_feed(vq);
 	spin_unlock(&vq->lock);
@@ -329,15 +329,22 @@ static void vq_work(struct work_struct *work)
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	struct virtiofs_fifo failed, orphans;
 	LIST_HEAD(batch);
+	bool notify;
 
 	fifo_init(&failed);
 	fifo_init(&orphans);
+	rcu_read_lock();
 	spin_lock(&vq->lock);
 	vq_harvest(vq, &batch);
 	fifo_splice(&failed, &vq->failed);
 	if (vq->dead)
 		fifo_splice(&orphans, &vq->backlog);
+	/* The device goes on while the batch is ended */
+	notify = vq_feed(vq);
 	spin_unlock(&vq->lock);
+	if (notify)
+		virtqueue_notify(vq->ring);
+	rcu_read_unlock();
 
 	vq_end_batch(vq, &batch);
 	vq_end_fifo(vq, &failed, -EIO);
@@ -720,6 +727,8 @@ static void vqs_release(struct kref *ref)
 	for (i = 0; i < vqs->nr; i++)
 		cancel_work_sync(&vqs->vq[i].work);
 	WARN_ON_ONCE(!vqs->killed);
+	/* A submission may end before virtiofs_vq_submit() has returned */
+	synchronize_rcu();
 	vqs_free(vqs);
 }
 
