@@ -396,12 +396,13 @@ static const char *glue_read_header(struct fuse_req *req, void *reply,
 static const char *glue_fit_args(struct fuse_args *args, unsigned int len)
 {
 	unsigned int most = fuse_len_args(args->out_numargs, args->out_args);
-	struct fuse_arg *last = &args->out_args[args->out_numargs - 1];
+	struct fuse_arg *last;
 
 	if (len > most)
 		return "longer than what was asked for";
 	if (len == most)
 		return NULL;
+	last = &args->out_args[args->out_numargs - 1];
 	if (!args->out_argvar || most - len > last->size)
 		return "too short";
 	last->size -= most - len;
@@ -482,10 +483,11 @@ static void glue_end(struct fuse_req *req)
 		fuse_request_end(req);
 		return;
 	}
+	/* Under the lock the request cannot end, and @conn cannot go */
 	spin_lock(&conn->lock);
 	list_add_tail(&req->list, &conn->blocking);
-	spin_unlock(&conn->lock);
 	queue_work(glue_wq, &conn->end_work);
+	spin_unlock(&conn->lock);
 }
 
 /* See struct virtiofs_vq_ops */
@@ -644,6 +646,8 @@ static void glue_conn_limits(struct fuse_conn *fc,
 			     VIRTIOFS_VQ_OVERHEAD;
 
 	fc->max_pages_limit = min(fc->max_pages_limit, pages);
+	/* For a server that does not negotiate it */
+	fc->max_pages = min(fc->max_pages, pages);
 	fc->use_pages_for_kvec_io = 1;
 	fc->auto_submounts = 1;
 	fc->delete_stale = 1;
@@ -884,6 +888,5 @@ int virtiofs_glue_init(void)
  */
 void virtiofs_glue_exit(void)
 {
-	/* Connections are freed by RCU, in the FUSE client's code, not here */
 	destroy_workqueue(glue_wq);
 }
