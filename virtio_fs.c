@@ -376,6 +376,7 @@ static void session_release(struct virtiofs_session *session)
 	virtiofs_vqs_put(session->vqs);
 	kobject_put(&ds->dev->kobj);
 	kfree(ds);
+	module_put(THIS_MODULE);
 }
 
 /* A session with @dev, whose reference it takes, or ERR_PTR() */
@@ -394,6 +395,11 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 			goto err_free_ds;
 		ds->session.vqs = virtiofs_vqs_get(dev->vqs);
 	}
+	/*
+	 * The FUSE client's control file system may hold the connection a
+	 * little longer than the superblock lives, which holds the module.
+	 */
+	__module_get(THIS_MODULE);
 	ds->session.tag = dev->tag;
 	ds->session.release = session_release;
 	ds->dev = dev;
