@@ -1,0 +1,195 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Builds one test kernel: kernel.sh SERIES[-debug][-intree]...
+# SERIES is one of the file "kernels"; -debug adds debug.config; -intree is
+# the kernel of that name with this driver put into its tree and built in.
+# Each kernel has a source tree of its own, in which it is built.
+
+. "$(dirname "$0")/../root/lib.sh"
+
+HERE=$TOP/tools/testing/qemu
+LINUX=$CACHE/linux
+JOBS=$(nproc)
+
+# source_package SERIES SUITE: the package's name, or the newest one of the
+# suite when the series has left it.
+source_package()
+{
+	local series=$1 suite=$2 newest
+
+	if in_root apt-cache madison "linux-source-$series" 2>/dev/null |
+	   grep -q " $suite/"; then
+		echo "linux-source-$series"
+		return
+	fi
+	newest=$(in_root apt-cache search --names-only '^linux-source-[0-9.]+$' |
+		cut -d ' ' -f 1 | sort -V |
+		while read -r name; do
+			if in_root apt-cache madison "$name" | grep -q " $suite/"; then
+				echo "$name"
+			fi
+		done | tail -n 1)
+	[ -n "$newest" ] || die "Debian $suite has no kernel source package"
+	warn "linux-source-$series has left Debian $suite; taking $newest instead"
+	echo "$newest"
+}
+
+fetch()
+{
+	local package=$1
+
+	mkdir -p "$CACHE/debs"
+	in_root sh -c "cd /cache/debs && apt-get -q download $package" &&
+		mv "$CACHE/debs/$package"_*.deb "$CACHE/debs/$package.deb"
+}
+
+extract()
+{
+	local package=$1 tree=$2
+
+	rm -rf "$tree" "$tree.new"
+	mkdir -p "$tree.new"
+	in_root sh -c "dpkg-deb --fsys-tarfile /cache/debs/$package.deb |
+		tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
+		xz -dc -T0 |
+		tar -x --strip-components=1 -C ${tree/#"$CACHE"//cache}.new"
+	mv "$tree.new" "$tree"
+}
+
+# source_tree SERIES NAME: a tree with the series' source, as it came.
+source_tree()
+{
+	local series=$1 name=$2 suite package want
+
+	suite=$(sed -n "s/^$series\t//p" "$HERE/kernels")
+	want=$(recipe <(declare -f fetch extract; echo "$series $suite"))
+	is_done "source-$name" "$want" && return
+	package=$(source_package "$series" "$suite")
+	[ -s "$CACHE/debs/$package.deb" ] ||
+		step fetch "fetching $package" fetch "$package" ||
+		die "$package could not be fetched; is the mirror in reach?"
+	mkdir -p "$LINUX"
+	step extract "unpacking $package" extract "$package" "$LINUX/$name" ||
+		die "$package could not be unpacked"
+	mark_done "source-$name" "$want"
+}
+
+configure()
+{
+	local dir=$1
+
+	shift
+	in_root sh -c "cd $dir && make -s tinyconfig &&
+		scripts/kconfig/merge_config.sh -m .config $* &&
+		make -s olddefconfig"
+}
+
+# check_config NAME FRAGMENT...: what Kconfig did not take is said here, so that
+# it is no riddle in the guest. What follows "Not in every kernel" may be lost.
+check_config()
+{
+	local name=$1 line missing=""
+
+	shift
+	while read -r line; do
+		case "$line" in
+		CONFIG_*=n)
+			grep -q "^${line%=n}=" "$LINUX/$name/.config" &&
+				missing+=" $line"
+			;;
+		CONFIG_*)
+			grep -qx "$line" "$LINUX/$name/.config" ||
+				missing+=" $line"
+			;;
+		esac
+	done < <(sed -s '/^# Not in every kernel/,$d' "$@" | tac | sort -t = -k 1,1 -s -u)
+	[ -z "$missing" ] || warn "kernel $name does not know or take:$missing"
+}
+
+build()
+{
+	local name=$1
+
+	in_root sh -c "cd /cache/linux/$name && make -j$JOBS bzImage modules &&
+		rm -rf install &&
+		make -s INSTALL_MOD_PATH=install modules_install"
+}
+
+# plain_kernel NAME SERIES FRAGMENT...
+plain_kernel()
+{
+	local name=$1 series=$2 fragments=() f want
+
+	shift 2
+	want=$(recipe "$@" <(declare -f configure build))
+	source_tree "$series" "$name"
+	is_done "kernel-$name" "$want" && return
+	for f; do
+		fragments+=("${f/#"$TOP"//src}")
+	done
+	step "config-$name" "configuring Linux $name" \
+		configure "/cache/linux/$name" "${fragments[@]}" ||
+		die "Linux $name could not be configured"
+	check_config "$name" "$@"
+	step "build-$name" "building Linux $name (some minutes, once)" \
+		build "$name" ||
+		die "Linux $name did not build; run the command again to continue"
+	mark_done "kernel-$name" "$want"
+}
+
+# driver_in_tree NAME: put the driver in the tree's fs/virtiofs, build it in.
+driver_in_tree()
+{
+	local name=$1
+
+	"$TOP/tools/testing/intree.sh" "$LINUX/$name" &&
+		in_root sh -c "cd /cache/linux/$name &&
+			scripts/config -e VIRTIO_FS && make -s olddefconfig" &&
+		grep -qx CONFIG_VIRTIO_FS=y "$LINUX/$name/.config" &&
+		build "$name"
+}
+
+# intree_kernel NAME BASE: a copy of the built BASE with the driver in it, so
+# that little has to be compiled.
+intree_kernel()
+{
+	local name=$1 base=$2 want
+
+	want=$(cat "$STAMPS/kernel-$base")
+	if ! is_done "copy-$name" "$want"; then
+		rm -rf "${LINUX:?}/$name"
+		step "copy-$name" "copying the tree of Linux $base" \
+			cp -a "$LINUX/$base" "$LINUX/$name" ||
+			die "the tree of Linux $base could not be copied"
+		mark_done "copy-$name" "$want"
+	fi
+	want=$(recipe <(declare -f driver_in_tree; echo "$want") \
+		"$TOP/tools/testing/intree.sh" "$TOP"/*.c "$TOP"/include/*.h \
+		"$TOP/Kconfig" "$TOP/Makefile")
+	is_done "kernel-$name" "$want" && return
+	step "build-$name" "building Linux $name" driver_in_tree "$name" ||
+		die "Linux $name did not build"
+	mark_done "kernel-$name" "$want"
+}
+
+one()
+{
+	local name=$1 base=${1%-intree} series=${1%%-*}
+	local fragments=("$HERE/kernel.config")
+
+	grep -q "^$series	" "$HERE/kernels" ||
+		die "unknown KERNEL=$name (known: $(grep -v '^#' "$HERE/kernels" | cut -f 1 | xargs))"
+	case "$base" in
+	*-debug)
+		fragments+=("$HERE/debug.config") ;;
+	esac
+	plain_kernel "$base" "$series" "${fragments[@]}"
+	[ "$name" = "$base" ] || intree_kernel "$name" "$base"
+}
+
+need_root "$0"
+one_at_a_time
+for name; do
+	one "$name"
+done

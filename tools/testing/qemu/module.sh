@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Builds the driver as a module for test kernels: module.sh KERNEL...
+# The sources are copied to the cache, for each kernel its own copy, so that
+# this tree stays clean; kbuild then builds what has changed.
+
+. "$(dirname "$0")/../root/lib.sh"
+
+copy_sources()
+{
+	mkdir -p "$CACHE/module/$1"
+	in_root rsync -a --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
+		--include='/*.c' --include='/include/***' \
+		--include=/Makefile --include=/Kconfig \
+		--include='/tools/' --include='/tools/testing/' \
+		--include='/tools/testing/kunit/***' --exclude='*' \
+		/src/ "/cache/module/$1/"
+}
+
+build()
+{
+	copy_sources "$1" &&
+		in_root make -C "/cache/linux/$1" M="/cache/module/$1" modules
+}
+
+need_root "$0"
+one_at_a_time
+for name; do
+	[ -d "$CACHE/linux/$name" ] ||
+		die "there is no kernel $name; make it with tools/testing/qemu/kernel.sh $name"
+	step "module-$name" "building the driver for Linux $name" build "$name" ||
+		die "the driver did not build for Linux $name"
+	[ -s "$CACHE/module/$name/virtiofs.ko" ] ||
+		die "building the driver for Linux $name made no virtiofs.ko; the log is $LOGS/module-$name.log"
+done
