@@ -271,6 +271,9 @@ static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 			list_add_tail(&buf->node, batch);
 		}
 	} while (!virtqueue_enable_cb(vq->ring));
+	/* The device has returned what it never had, and returns no more */
+	if (unlikely(virtqueue_is_broken(vq->ring)))
+		virtiofs_vqs_kill_async(vq->vqs);
 }
 
 /* Account for @nr submissions that have ended, and use what they had */
