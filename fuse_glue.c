@@ -163,7 +163,7 @@ struct glue_conn {
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watchdog;
 	u64 completed;
-	spinlock_t lock;
+	spinlock_t lock; /* of @blocking, innermost */
 	struct list_head blocking;
 	struct work_struct end_work;
 };
@@ -193,7 +193,6 @@ static struct fuse_req *glue_req_of(struct llist_node *link)
 {
 	return container_of((struct list_head *)link, struct fuse_req, list);
 }
-
 
 /* Bytes of the request that are no pages: header and arguments */
 static unsigned int glue_request_len(struct fuse_req *req)
@@ -543,7 +542,7 @@ static void glue_send_forget_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	const struct fuse_forget_in *in = req->args->in_args[0].value;
 	struct fuse_forget_link *link;
 
-	link = kzalloc(sizeof(*link), GFP_NOFS | __GFP_NOFAIL);
+	link = kzalloc_obj(*link, GFP_NOFS | __GFP_NOFAIL);
 	link->forget_one.nodeid = req->in.h.nodeid;
 	link->forget_one.nlookup = in->nlookup;
 	glue_send_forget(fiq, link);
@@ -624,7 +623,7 @@ static void glue_watchdog(struct work_struct *work)
 
 static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 {
-	struct glue_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
+	struct glue_conn *conn = kzalloc_obj(*conn);
 
 	if (!conn)
 		return NULL;
@@ -659,8 +658,8 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 					   struct virtiofs_session *session)
 {
 	struct glue_conn *conn = glue_conn_alloc(session);
-	struct fuse_mount *fm = kzalloc(sizeof(*fm), GFP_KERNEL);
-	struct fuse_conn *fc = kzalloc(sizeof(*fc), GFP_KERNEL);
+	struct fuse_mount *fm = kzalloc_obj(*fm);
+	struct fuse_conn *fc = kzalloc_obj(*fc);
 
 	if (!conn || !fm || !fc ||
 	    glue_conn_init(fc, fm, fsc, &glue_fiq_ops, conn)) {
@@ -844,7 +843,7 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
  */
 int virtiofs_glue_init_fs_context(struct fs_context *fsc)
 {
-	fsc->fs_private = kzalloc(sizeof(struct fuse_fs_context), GFP_KERNEL);
+	fsc->fs_private = kzalloc_obj(struct fuse_fs_context);
 	return fsc->fs_private ? 0 : -ENOMEM;
 }
 

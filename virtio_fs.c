@@ -258,7 +258,7 @@ static int virtiofs_probe(struct virtio_device *vdev)
 	struct virtiofs_device *dev;
 	int err;
 
-	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	dev = kzalloc_obj(*dev);
 	if (!dev)
 		return -ENOMEM;
 	kobject_init(&dev->kobj, &device_ktype);
@@ -385,7 +385,7 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 	struct virtiofs_device_session *ds;
 	int err = -ENOMEM;
 
-	ds = kzalloc(sizeof(*ds), GFP_KERNEL);
+	ds = kzalloc_obj(*ds);
 	if (!ds)
 		goto err_put_dev;
 

@@ -702,6 +702,7 @@ void virtiofs_vqs_drain(struct virtiofs_vqs *vqs)
  * @vqs: the queues
  *
  * Context: process context, waits for a virtiofs_vqs_kill() under way.
+ * Return: true after virtiofs_vqs_kill().
  */
 bool virtiofs_vqs_are_dead(struct virtiofs_vqs *vqs)
 {
@@ -762,7 +763,8 @@ struct virtiofs_vq *virtiofs_vqs_pick(struct virtiofs_vqs *vqs)
  * virtiofs_vqs_completed() - number of submissions that have ended so far
  * @vqs: the queues
  *
- * Context: any.  For comparison with an earlier answer.
+ * Context: any.
+ * Return: a number for comparison with an earlier one.
  */
 u64 virtiofs_vqs_completed(struct virtiofs_vqs *vqs)
 {
@@ -775,10 +777,11 @@ u64 virtiofs_vqs_completed(struct virtiofs_vqs *vqs)
 }
 
 /**
- * virtiofs_vqs_ring_size() - the smallest number of entries of a request queue
+ * virtiofs_vqs_ring_size() - room in the smallest request queue
  * @vqs: the queues
  *
  * Context: any.
+ * Return: number of descriptors, at least VIRTIOFS_VQ_MIN_SIZE.
  */
 unsigned int virtiofs_vqs_ring_size(struct virtiofs_vqs *vqs)
 {

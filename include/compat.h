@@ -8,6 +8,7 @@
 #define _VIRTIOFS_COMPAT_H
 
 #include <linux/group_cpus.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #ifdef VIRTIOFS_HAVE_GROUP_CPUS_NUMMASKS
@@ -22,6 +23,13 @@ static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 {
 	return group_cpus_evenly(nr);
 }
+#endif
+
+#ifndef kzalloc_obj
+#define virtiofs_first(first, ...)	first
+#define kzalloc_obj(obj, ...)						\
+	kzalloc(sizeof(obj),						\
+		virtiofs_first(__VA_ARGS__ __VA_OPT__(,) GFP_KERNEL))
 #endif
 
 #ifndef VIRTIOFS_HAVE_WQ_PERCPU

@@ -26,8 +26,8 @@ struct virtio_device;
  *	for and a NUL more; init-only
  * @nr_request: number of request queues; init-only
  * @lock: serializes start, restart and remove of this one device, and protects
- *	@gone and @vqs.  May be held across a reset of the device.  Taken inside
- *	the mutex of the list only where nothing waits for the device.
+ *	@gone and @vqs.  May be held across a reset of the device, and is
+ *	never taken under the mutex of the list.
  * @gone: removed; there will be no new session
  * @vqs: the queues that a new session gets; NULL when a restart failed
  */
@@ -39,7 +39,7 @@ struct virtiofs_device {
 	struct virtio_device *vdev;
 	char tag[sizeof_field(struct virtio_fs_config, tag) + 1];
 	unsigned int nr_request;
-	struct mutex lock;
+	struct mutex lock; /* start, restart, remove */
 	bool gone;
 	struct virtiofs_vqs *vqs;
 };

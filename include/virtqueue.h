@@ -181,7 +181,7 @@ struct virtiofs_vq {
 struct virtiofs_vqs {
 	struct kref ref;
 	struct virtio_device *vdev;
-	struct mutex lock;
+	struct mutex lock; /* kill */
 	bool killed;
 	struct work_struct kill_work;
 	unsigned int *map;
