@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0
+ifneq ($(KERNELRELEASE),)
+# The kbuild half; also the Makefile of fs/virtiofs in a kernel tree.
+
+# The FUSE client's private headers.  The user half says where they are when
+# it builds against a package of kernel headers, which comes without them.
+VIRTIOFS_FUSE_SRC ?= $(srctree)/fs/fuse
+
+# What this kernel has is looked up in its sources, since distributions bring
+# later things to older versions.
+virtiofs-has = $(shell grep -qs -e '$(2)' $(3) && echo -DVIRTIOFS_HAVE_$(1))
+
+ccflags-y += -I$(src)/include -include $(src)/include/compat.h
+ccflags-y += $(call virtiofs-has,GROUP_CPUS_NUMMASKS,nummasks,\
+	$(srctree)/include/linux/group_cpus.h)
+ccflags-y += $(call virtiofs-has,WQ_PERCPU,WQ_PERCPU,\
+	$(srctree)/include/linux/workqueue.h)
+
+# The FUSE client's private headers are for this file alone.
+CFLAGS_fuse_glue.o := -I$(VIRTIOFS_FUSE_SRC)
+CFLAGS_fuse_glue.o += $(call virtiofs-has,FUSE_CHAN,fuse_chan_new,\
+	$(VIRTIOFS_FUSE_SRC)/dev.h)
+CFLAGS_fuse_glue.o += $(call virtiofs-has,FUSE_FOLIOS,folio \*\*folios,\
+	$(VIRTIOFS_FUSE_SRC)/fuse_i.h $(VIRTIOFS_FUSE_SRC)/args.h)
+
+obj-$(if $(KBUILD_EXTMOD),m,$(CONFIG_VIRTIO_FS)) += virtiofs.o
+
+virtiofs-y += virtio_fs.o
+virtiofs-y += fuse_glue.o
+virtiofs-y += virtqueue.o
+virtiofs-y += hiprio.o
+
+else # the user half
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# The kernel's source is next to what was built of it, or has to be given.
+source := $(or $(KSRC),$(patsubst %/fs/fuse/fuse_i.h,%,$(firstword $(wildcard \
+	$(addsuffix /fs/fuse/fuse_i.h,$(KDIR) $(KDIR)/source)))))
+
+ask-kernel = $(MAKE) -s --no-print-directory -C $(1)
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) VIRTIOFS_FUSE_SRC=$(abspath $(source))/fs/fuse
+testing := tools/testing
+
+help:
+	@echo 'make demo          set up a guest on this machine, and see it at work'
+	@echo '     shell         a root shell in a guest: SHARE=DIR is its /mnt'
+	@echo '     check         run the tests in guests'
+	@echo '     lint          check the sources'
+	@echo '     distclean     take away all that the four above have set up'
+	@echo
+	@echo 'make modules       build virtiofs.ko for the running kernel'
+	@echo '     modules_install  ... and have modprobe prefer it to any other'
+	@echo '     clean         take away what modules has made'
+	@echo '     intree        put the driver into the kernel tree KSRC=DIR'
+	@echo '     intree-patch  ... or print that as a patch'
+	@echo
+	@echo 'KERNEL=7.3|6.12    kernel of the guest (demo, shell)'
+	@echo 'SHARE=DIR          directory of this machine to share (demo, shell)'
+	@echo 'KERNELS="7.3 6.12" kernels to test on; DEBUG=1 their debug builds (check)'
+	@echo 'ONLY=REGEX         tests to run (check)'
+	@echo 'KDIR=DIR           kernel to build for, as /lib/modules/*/build (modules)'
+	@echo 'KSRC=DIR           source of that kernel (modules, intree, intree-patch)'
+
+modules: kernel-fits
+	$(kbuild) modules
+
+# kbuild leaves out depmod where there is no System.map, as in headers packages.
+modules_install: kernel-fits
+	$(kbuild) INSTALL_MOD_DIR=updates modules_install
+	PATH="$$PATH:/sbin:/usr/sbin" depmod $(addprefix -b ,$(INSTALL_MOD_PATH)) \
+		$$($(call ask-kernel,$(KDIR)) kernelrelease)
+
+# A module that was built with other private structures than the kernel's FUSE
+# client would load, and then corrupt memory.
+kernel-fits:
+	@die() { echo "error: $$*" >&2; exit 1; }; \
+	config=$(KDIR)/include/config/auto.conf; \
+	[ -r $$config ] || \
+		die "$(KDIR) is no configured kernel: install your kernel's headers package, or give KDIR=DIR"; \
+	for option in FUSE_FS VIRTIO; do \
+		grep -q "^CONFIG_$$option=" $$config || \
+			die "the kernel in $(KDIR) is configured without CONFIG_$$option"; \
+	done; \
+	! grep -q '^CONFIG_VIRTIO_FS=y' $$config || \
+		die "the kernel in $(KDIR) has a virtiofs built in (CONFIG_VIRTIO_FS=y) and can load no other"; \
+	version=$$($(call ask-kernel,$(KDIR)) kernelversion); \
+	[ -r "$(source)/fs/fuse/fuse_i.h" ] || \
+		die "fs/fuse/fuse_i.h is not in $(or $(KSRC),$(KDIR)): give KSRC=DIR, the source of Linux $$version"; \
+	source=$$($(call ask-kernel,$(source)) kernelversion); \
+	[ "$$source" = "$$version" ] || \
+		die "$(source) is the source of Linux $$source, but the kernel in $(KDIR) is $$version"
+
+clean:
+	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o .tmp_versions modules.order Module.symvers
+
+demo shell check:
+	@$(testing)/qemu/$@.sh
+
+lint:
+	@$(testing)/lint.sh
+
+distclean: clean
+	@$(testing)/root/distclean.sh
+
+intree:
+	@$(testing)/intree.sh "$(KSRC)"
+
+intree-patch:
+	@$(testing)/intree.sh --patch "$(KSRC)"
+
+.PHONY: help modules modules_install kernel-fits clean demo shell check lint \
+	distclean intree intree-patch
+
+endif
