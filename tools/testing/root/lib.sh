@@ -129,7 +129,7 @@ in_root()
 # signal sent to the script reaches the command.
 become_in_root()
 {
-	ROOT=$ROOT CACHE=$CACHE TOP=$TOP SHARE=${SHARE:-} \
-		exec unshare --mount --propagation private \
+	export ROOT CACHE TOP SHARE=${SHARE:-}
+	exec unshare --mount --propagation private \
 		/bin/bash "$TOP/tools/testing/root/enter.sh" "$@"
 }

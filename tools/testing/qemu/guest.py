@@ -1,0 +1,469 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Guests and the daemons that serve them.
+
+A Share is a directory of the host with the daemon that serves it; a Guest is
+a QEMU with a test kernel and some shares. A guest reports over a virtio-serial
+port (the verdict port) and asks for deeds on the host over another one (the
+control port). Knows nothing of what is tested. Runs inside the test root.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+CACHE = "/cache"
+SCRATCH = CACHE + "/run"
+VIRTIOFSD = "/usr/libexec/virtiofsd"
+DONE = "verdict: done"
+
+# What a healthy kernel never prints, whatever the test.
+SPLAT = re.compile(
+    r"BUG:|WARNING:|Oops|KASAN|Kernel panic|general protection|Call Trace"
+    r"|INFO: task .* blocked|INFO: rcu.*stall|possible (circular|recursive) locking"
+    r"|inconsistent lock state|suspicious RCU usage|sleeping function called"
+    r"|refcount_t:|list_(add|del) corruption|ODEBUG|UBSAN|soft lockup")
+
+# Set by whoever wants all guests of this process to end.
+stopping = threading.Event()
+
+
+# A daemon holds a file descriptor for each file that its guest knows.
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+
+
+def spawn(command, **kwargs):
+    """Starts a program that does not outlive this process, even if killed."""
+    return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *command], **kwargs)
+
+
+def end(process, patience=0):
+    """Ends one process that was started here; gives it some seconds first."""
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class Share:
+    """A directory, its tag and its virtiofsd.
+
+    options are the daemon's, device the properties of QEMU's device, such as
+    {"queue-size": 16, "packed": "on"}.
+    """
+
+    def __init__(self, tag, directory, options=(), device=None):
+        self.tag = tag
+        self.directory = directory
+        self.options = list(options)
+        self.device = dict(device or {})
+        self.generation = 0
+        self.process = None
+        self.socket_path = None
+        self.log_path = None
+
+    def start(self, socket_path, log_path):
+        """Starts the daemon; QEMU can connect as soon as this returns."""
+        self.socket_path = socket_path
+        self.log_path = log_path
+        if os.path.exists(socket_path):
+            os.unlink(socket_path)
+        with socket.socket(socket.AF_UNIX) as listener, open(log_path, "ab") as log:
+            listener.bind(socket_path)
+            listener.listen(1)
+            self.process = spawn(
+                [VIRTIOFSD, "--fd", str(listener.fileno()), "--shared-dir", self.directory,
+                 "--sandbox", "none", "--rlimit-nofile", "0", *self.options],
+                pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def stop(self, patience=5):
+        if self.process:
+            self.process.send_signal(signal.SIGCONT)
+            end(self.process, patience)
+
+    def log(self):
+        with open(self.log_path, errors="replace") as log:
+            return log.read()
+
+
+class Qmp:
+    """QEMU's machine protocol, as much of it as plugging needs."""
+
+    def __init__(self, sock):
+        sock.settimeout(60)
+        self.file = sock.makefile("rw")
+        self.events = []
+        json.loads(self.file.readline())
+        self("qmp_capabilities")
+
+    def __call__(self, command, **arguments):
+        json.dump({"execute": command, "arguments": arguments}, self.file)
+        self.file.write("\n")
+        self.file.flush()
+        while True:
+            message = self.message()
+            if "error" in message:
+                raise RuntimeError(message["error"]["desc"])
+            if "return" in message:
+                return message["return"]
+            self.events.append(message)
+
+    def message(self):
+        line = self.file.readline()
+        if not line:
+            raise RuntimeError("QEMU is gone")
+        return json.loads(line)
+
+    def wait_event(self, name, device):
+        def wanted(event):
+            return event.get("event") == name and event.get("data", {}).get("device") == device
+
+        while not any(wanted(event) for event in self.events):
+            self.events.append(self.message())
+        self.events = [event for event in self.events if not wanted(event)]
+
+
+class Guest:
+    """One QEMU. run() boots it, serves it until it is off, and ends everything.
+
+    run       what the guest's init shall run: a script below guest/ and its arguments
+    env       further variables for the guest's scripts
+    images    the parts of the initramfs, besides the kernel's own; with
+              root=TAG instead the guest boots from that share, without an initramfs
+    programs  programs are run from a share: the emulator does not see that a daemon
+              writes to memory, and goes on with what it has translated of a page's
+              earlier content, unless the guest itself clears the page in between
+    on_line   called with each line of the verdict port as it comes
+    console   None: into a log file only; "stdio": a person's terminal
+    limit     seconds before a hang is assumed, more for a debug kernel; 0: no limit
+    """
+
+    def __init__(self, kernel, shares, run, log_dir, name="guest", env=None, images=("base",),
+                 root=None, programs=False, smp=2, memory="1G", limit=300, on_line=None,
+                 console=None, driver="ours"):
+        self.kernel = kernel
+        self.shares = list(shares)
+        self.env = {"run": run, **(env or {})}
+        self.log_dir = log_dir
+        self.name = name
+        self.images = images
+        self.root = root
+        self.programs = programs
+        self.smp = smp
+        self.memory = memory
+        self.limit = limit * (4 if "-debug" in kernel else 1) or float("inf")
+        self.on_line = on_line
+        self.console = console
+        self.driver = driver
+        self.lines = []
+        self.problems = []
+        self.process = None
+        self.scratch = None
+        self.qmp = None
+        self.host_commands = {
+            "sh": self.host_sh,
+            "kill-daemon": self.host_kill_daemon,
+            "stop-daemon": self.host_stop_daemon,
+            "cont-daemon": self.host_cont_daemon,
+            "restart-daemon": self.host_restart_daemon,
+            "unplug": self.host_unplug,
+            "plug": self.host_plug,
+        }
+
+    # Booting
+
+    def log_path(self, what):
+        return f"{self.log_dir}/{self.name}.{what}.log"
+
+    def initramfs(self):
+        kernel = self.kernel + ("-mainline" if self.driver == "mainline" else "")
+        path = self.scratch + "/initramfs"
+        with open(path, "wb") as out:
+            for part in (*self.images, kernel):
+                with open(f"{CACHE}/image/{part}.cpio", "rb") as archive:
+                    shutil.copyfileobj(archive, out, 1 << 20)
+        return path
+
+    def command_line(self):
+        words = ["console=ttyS0", "panic=-1", "panic_on_warn=1", "oops=panic",
+                 "no_timer_check", "tsc=reliable"]
+        if self.console == "stdio":
+            words += ["quiet", "loglevel=3"]
+        if self.programs:
+            words += ["init_on_alloc=1"]
+        if self.root:
+            words += [f"root={self.root}", "rootfstype=virtiofs", "rw", "init=/guest/init"]
+        words += [f'{key}="{value}"' for key, value in self.env.items()]
+        return " ".join(words)
+
+    def device_options(self, index, share):
+        """The character device and the device of one share."""
+        chardev = {"id": f"chardev{index}.{share.generation}"}
+        device = {"driver": "vhost-user-fs-pci", "id": f"share{index}", "bus": f"slot{index}",
+                  "chardev": chardev["id"], "tag": share.tag, **share.device}
+        return chardev, device
+
+    def qemu_command(self, ports):
+        command = [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+            "-no-reboot", "-machine", "q35,memory-backend=mem", "-accel", "tcg,thread=multi",
+            "-cpu", "max", "-smp", str(self.smp), "-m", self.memory,
+            "-object", f"memory-backend-memfd,id=mem,size={self.memory},share=on",
+            "-kernel", f"{CACHE}/linux/{self.kernel}/arch/x86/boot/bzImage",
+            "-append", self.command_line(),
+            "-device", "virtio-serial-pci"]
+        if not self.root:
+            command += ["-initrd", self.initramfs()]
+        for port in ("verdict", "control"):
+            command += [
+                "-chardev", f"socket,id={port},fd={ports[port].fileno()}",
+                "-device", f"virtserialport,chardev={port},name=org.virtiofs.{port}"]
+        command += ["-chardev", f"socket,id=qmp,fd={ports['qmp'].fileno()}",
+                    "-qmp", "chardev:qmp"]
+        log = self.log_path("console")
+        if self.console == "stdio":
+            command += ["-chardev", f"stdio,id=console,signal=off,logfile={log}"]
+        else:
+            command += ["-chardev", f"file,id=console,path={log}"]
+        command += ["-serial", "chardev:console"]
+        for index, share in enumerate(self.shares):
+            chardev, device = self.device_options(index, share)
+            command += [
+                "-device", f"pcie-root-port,id=slot{index},chassis={index + 1}",
+                "-chardev", f"socket,id={chardev['id']},path={share.socket_path}",
+                "-device", json.dumps(device)]
+        return command
+
+    def start_share(self, index, share):
+        share.generation += 1
+        share.start(f"{self.scratch}/{index}.{share.generation}", self.log_path(f"daemon{index}"))
+
+    def start(self):
+        os.makedirs(self.log_dir, exist_ok=True)
+        self.scratch = f"{SCRATCH}/{os.getpid()}-{id(self):x}"
+        os.makedirs(self.scratch)
+        for index, share in enumerate(self.shares):
+            self.start_share(index, share)
+        pairs = {port: socket.socketpair() for port in ("verdict", "control", "qmp")}
+        ports = {port: pair[1] for port, pair in pairs.items()}
+        self.ports = {port: pair[0] for port, pair in pairs.items()}
+        with open(self.log_path("qemu"), "wb") as log:
+            self.process = spawn(
+                self.qemu_command(ports), pass_fds=[port.fileno() for port in ports.values()],
+                stdin=None if self.console == "stdio" else subprocess.DEVNULL,
+                stdout=None if self.console == "stdio" else log, stderr=log)
+        for port in ports.values():
+            port.close()
+
+    # Serving
+
+    def serve(self):
+        """Until QEMU ends: takes down the verdict, does what the guest asks for."""
+        deadline = time.monotonic() + self.limit
+        pidfd = os.pidfd_open(self.process.pid)
+        rest = {"verdict": b"", "control": b""}
+        with selectors.DefaultSelector() as selector:
+            selector.register(pidfd, selectors.EVENT_READ, None)
+            for port in rest:
+                selector.register(self.ports[port], selectors.EVENT_READ, port)
+            while not stopping.is_set():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    self.problems.append(f"guest was not off after {self.limit} s")
+                    break
+                # All that a port holds is read before the end is believed.
+                events = [key for key, _ in selector.select(min(left, 1))]
+                ended = events and all(key.data is None for key in events)
+                for key in events:
+                    if key.data and not self.read_port(key.data, rest):
+                        selector.unregister(key.fileobj)
+                if ended:
+                    break
+        os.close(pidfd)
+
+    def read_port(self, port, rest):
+        """Takes what came over one port; False at its end."""
+        try:
+            data = self.ports[port].recv(65536)
+        except ConnectionResetError:
+            data = b""
+        *lines, rest[port] = (rest[port] + data).split(b"\n")
+        for line in lines:
+            line = line.decode(errors="replace").rstrip("\r")
+            if port == "control":
+                self.answer(line)
+            else:
+                self.lines.append(line)
+                if self.on_line:
+                    self.on_line(line)
+        return bool(data)
+
+    def answer(self, line):
+        try:
+            reply = "ok " + self.host(line)
+        except Exception as error:  # whatever it is, the guest waits for an answer
+            reply = f"error {error}"
+        with open(self.log_path("control"), "a") as log:
+            log.write(f"{line}\n    {reply}\n")
+        reply = reply.splitlines()[0].rstrip()
+        try:
+            self.ports["control"].sendall(reply.encode() + b"\n")
+        except OSError:
+            pass  # the guest is gone; its verdict says why
+
+    # What a guest may ask for: "host COMMAND ARGUMENTS"
+
+    def host(self, line):
+        word, _, rest = line.partition(" ")
+        if word != "host":
+            raise ValueError(f"not a host command: {line}")
+        command, _, argument = rest.strip().partition(" ")
+        if command not in self.host_commands:
+            raise ValueError(f"unknown host command: {command}")
+        return self.host_commands[command](argument.strip()) or ""
+
+    def share(self, tag):
+        for index, share in enumerate(self.shares):
+            if share.tag == tag:
+                return index, share
+        raise ValueError(f"no share with the tag {tag}")
+
+    def host_sh(self, script):
+        """Runs a shell command in the (first) shared directory."""
+        done = subprocess.run(["sh", "-c", script], cwd=self.shares[0].directory, timeout=120,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{done.returncode} {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout.partition("\n")[0]
+
+    def host_kill_daemon(self, tag):
+        self.share(tag)[1].stop(patience=0)
+
+    def host_stop_daemon(self, tag):
+        self.share(tag)[1].process.send_signal(signal.SIGSTOP)
+
+    def host_cont_daemon(self, tag):
+        self.share(tag)[1].process.send_signal(signal.SIGCONT)
+
+    def host_restart_daemon(self, tag):
+        """A new daemon; QEMU only turns to it when the device is plugged anew."""
+        index, share = self.share(tag)
+        share.stop(patience=0)
+        self.start_share(index, share)
+
+    def monitor(self, command, **arguments):
+        if not self.qmp:
+            self.qmp = Qmp(self.ports["qmp"])
+        return self.qmp(command, **arguments)
+
+    def host_unplug(self, tag):
+        """Asks the guest to let go of the device; does not wait for it."""
+        index, _ = self.share(tag)
+        self.monitor("device_del", id=f"share{index}")
+
+    def host_plug(self, tag):
+        """Plugs an unplugged device in again, with a new daemon."""
+        index, share = self.share(tag)
+        self.monitor("query-status")
+        self.qmp.wait_event("DEVICE_DELETED", f"share{index}")
+        old, _ = self.device_options(index, share)
+        self.monitor("chardev-remove", id=old["id"])
+        self.host_restart_daemon(tag)
+        chardev, device = self.device_options(index, share)
+        address = {"type": "unix", "data": {"path": share.socket_path}}
+        backend = {"type": "socket", "data": {"addr": address, "server": False}}
+        self.monitor("chardev-add", id=chardev["id"], backend=backend)
+        self.monitor("device_add", **device)
+
+    # Ending
+
+    def stop(self):
+        if self.process:
+            end(self.process)
+            for port in self.ports.values():
+                port.close()
+        for share in self.shares:
+            share.stop()
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        with open(self.log_path("verdict"), "w") as log:
+            log.writelines(line + "\n" for line in self.lines)
+
+    def judge(self):
+        """What was wrong with the run as such, besides what the tests say."""
+        with open(self.log_path("console"), errors="replace") as console:
+            splats = [line.strip() for line in console if SPLAT.search(line)]
+        if splats:
+            self.problems.append(f"the guest's kernel complained: {splats[0]}")
+        if self.process.returncode:
+            with open(self.log_path("qemu"), errors="replace") as log:
+                self.problems.append(
+                    f"QEMU ended with {self.process.returncode}: {log.read().strip()[-300:]}")
+        if DONE not in self.lines:
+            self.problems.append(f"no '{DONE}' from the guest")
+
+    def run(self):
+        try:
+            self.start()
+            self.serve()
+        finally:
+            self.stop()
+        self.judge()
+        return not self.problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Boots one guest and prints its verdict port.")
+    parser.add_argument("--kernel", default="7.3")
+    parser.add_argument("--share", action="append", default=[], metavar="TAG=DIR")
+    parser.add_argument("--daemon", action="append", default=[], metavar="OPTION",
+                        help="an option for the daemons (--daemon=--cache=always)")
+    parser.add_argument("--device", action="append", default=[], metavar="PROPERTY=VALUE",
+                        help="a property of QEMU's devices (--device queue-size=16)")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--images", default="base", help="parts of the initramfs (base,load)")
+    parser.add_argument("--driver", default="ours", choices=("ours", "mainline"))
+    parser.add_argument("--smp", type=int, default=2)
+    parser.add_argument("--limit", type=int, default=600, help="seconds before a hang is assumed, 0: none")
+    parser.add_argument("--logs", default=CACHE + "/logs/guest")
+    parser.add_argument("--programs", action="store_true",
+                        help="programs will be run from a share")
+    parser.add_argument("--stdio", action="store_true", help="the guest's console on this terminal")
+    parser.add_argument("run", nargs="*", default=["hello"], metavar="SCRIPT [ARGUMENT]",
+                        help="a script below guest/")
+    args = parser.parse_args()
+
+    def pairs(words):
+        return dict(word.split("=", 1) for word in words)
+
+    device = {key: int(value) if value.isdigit() else value
+              for key, value in pairs(args.device).items()}
+    shares = [Share(tag, directory, args.daemon, device)
+              for tag, directory in pairs(args.share).items()]
+    guest = Guest(args.kernel, shares, " ".join(args.run), args.logs, env=pairs(args.env),
+                  images=args.images.split(","), smp=args.smp, limit=args.limit,
+                  driver=args.driver, programs=args.programs,
+                  console="stdio" if args.stdio else None,
+                  on_line=lambda line: line == DONE or print(line, flush=True))
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    if not args.stdio:
+        signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    guest.run()
+    for problem in guest.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if guest.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

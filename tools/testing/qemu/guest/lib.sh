@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What scripts in a guest share: results in TAP, deeds of the host, mounting.
+# Results go to standard output, everything else to standard error.
+
+RESULTS=0
+
+# result "ok"|"not ok" NAME
+result()
+{
+	RESULTS=$((RESULTS + 1))
+	echo "$1 $RESULTS $2"
+}
+
+# claim NAME COMMAND...: the command must succeed.
+claim()
+{
+	claim_name=$1
+	shift
+	if "$@" >&2; then
+		result "ok" "$claim_name"
+	else
+		echo "# $*: exit code $?"
+		result "not ok" "$claim_name"
+	fi
+}
+
+# claim_equal NAME FOUND WANTED
+claim_equal()
+{
+	if [ "$2" = "$3" ]; then
+		result "ok" "$1"
+	else
+		echo "found '$2', wanted '$3'" | sed 's/^/# /'
+		result "not ok" "$1"
+	fi
+}
+
+# claim_refused NAME PATTERN COMMAND...: the command must fail and say so in
+# words that match the pattern.
+claim_refused()
+{
+	claim_name=$1
+	claim_pattern=$2
+	shift 2
+	if claim_output=$("$@" 2>&1); then
+		echo "# $*: was not refused"
+		result "not ok" "$claim_name"
+	elif echo "$claim_output" | grep -Eq "$claim_pattern"; then
+		result "ok" "$claim_name"
+	else
+		echo "$*: said '$claim_output', not /$claim_pattern/" | sed 's/^/# /'
+		result "not ok" "$claim_name"
+	fi
+}
+
+# skip NAME REASON
+skip()
+{
+	result "ok" "$1 # SKIP $2"
+}
+
+# plan: says that the script came to its end.
+plan()
+{
+	echo "1..$RESULTS"
+}
+
+# host COMMAND...: has something done on the host; prints the answer.
+host()
+{
+	{
+		echo "host $*" >&8
+		read -r host_answer <&8
+	} 8<>/dev/virtio-ports/org.virtiofs.control
+	echo "${host_answer#* }"
+	[ "${host_answer%% *}" = ok ]
+}
+
+# log_has PATTERN: the kernel has said so since the tests began.
+log_has()
+{
+	dmesg | sed '1,/guest: tests begin/d' | grep -Eq "$1"
+}
+
+# mount_share [TAG [DIRECTORY]]
+mount_share()
+{
+	mkdir -p "${2:-/mnt}"
+	mount -t virtiofs "${1:-myfs}" "${2:-/mnt}"
+}
+
+# load: the driver, unless the kernel has it built in.
+load()
+{
+	grep -qw virtiofs /proc/filesystems || modprobe virtiofs
+}

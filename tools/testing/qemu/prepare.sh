@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the commands for a person have in common: their arguments looked at
+# before anything is begun, and all that guests need made ready.
+
+HERE=$TOP/tools/testing/qemu
+
+# MiB of disk that the parts take, to say what is missing before it fails.
+ROOT_MIB=1500
+TREE_MIB=2500
+
+# need_kernel NAME
+need_kernel()
+{
+	local series=${1%%-*} known
+
+	known=$(grep -v '^#' "$HERE/kernels" | cut -f 1 | xargs)
+	case " $known " in
+	*" $series "*) ;;
+	*)
+		die "unknown KERNEL=$1 (known: $known)" ;;
+	esac
+}
+
+# need_directory DIR
+need_directory()
+{
+	[ -d "$1" ] || die "SHARE=$1 is not a directory"
+}
+
+# space_needed KERNEL...: for what is not there yet.
+space_needed()
+{
+	local need=500 name
+
+	[ -e "$STAMPS/packages" ] || need=$((need + ROOT_MIB))
+	for name; do
+		[ -e "$STAMPS/kernel-$name" ] || need=$((need + TREE_MIB))
+	done
+	echo $need
+}
+
+# prepare_kernels KERNEL...: makes what is missing of the test root and of
+# these kernels; to be called in a subshell, with which the lock on the cache
+# ends.
+prepare_kernels()
+{
+	need_space "$(space_needed "$@")"
+	export NEED_MIB=0
+	one_at_a_time
+	"$TOP/tools/testing/root/root.sh"
+	"$HERE/kernel.sh" "$@"
+}
+
+# prepare KERNEL...: the same for all that guests with these kernels need.
+prepare()
+{
+	prepare_kernels "$@"
+	[ "${DRIVER:-ours}" = mainline ] || "$HERE/module.sh" "$@"
+	"$HERE/image.sh" "$@"
+}

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# "make shell SHARE=DIR": a root shell in a guest that has DIR on /mnt.
+#   KERNEL=7.3|6.12     the guest's kernel
+
+. "$(dirname "$0")/../root/lib.sh"
+. "$(dirname "$0")/prepare.sh"
+
+KERNEL=${KERNEL:-7.3}
+[ -n "${SHARE:-}" ] || die "say which directory the guest shall have: make shell SHARE=DIR"
+need_root "make shell"
+need_kernel "$KERNEL"
+need_directory "$SHARE"
+[ -t 0 ] && [ -t 1 ] || die "make shell needs a terminal"
+(prepare "$KERNEL")
+
+terminal=$(stty -g)
+trap 'stty "$terminal"' EXIT
+read -r rows columns < <(stty size)
+say "starting a guest with Linux $KERNEL ..."
+in_root python3 -B /src/tools/testing/qemu/guest.py --kernel "$KERNEL" --share myfs=/share \
+	--daemon=--xattr --programs --limit 0 --stdio --logs /cache/logs/shell \
+	--env rows="$rows" --env columns="$columns" --env TERM="${TERM:-vt100}" \
+	shell >"$LOGS/shell.verdict"
