@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# "make lint": what a program can say of the sources, for each kernel. Prints
+# what is wrong, and nothing else; what is built for it is built by the steps
+# of the tests.
+#   KERNELS="7.3 6.12"  the kernels to build against
+
+. "$(dirname "$0")/root/lib.sh"
+. "$TOP/tools/testing/qemu/prepare.sh"
+
+HERE=$TOP/tools/testing/qemu
+NEWEST=7.3
+# What checkpatch says of programs that is only meant for the kernel.
+USER_SPACE=ARRAY_SIZE,BIT_MACRO,EMBEDDED_FUNCTION_NAME,ENOSYS,MACRO_ARG_REUSE
+USER_SPACE+=,MACRO_WITH_FLOW_CONTROL,NAKED_SSCANF,PREFER_DEFINED_ATTRIBUTE_MACRO
+USER_SPACE+=,PREFER_FALLTHROUGH,VOLATILE
+# Of shell scripts: variables from the kernel's command line, or for a script
+# that is sourced; programs of sed and awk in single quotes.
+NOT_SHELL=SC2154,SC2034,SC2016
+FAULTS=0
+
+# fault TEXT: reports what was read from standard input, if anything.
+fault()
+{
+	local said
+
+	said=$(cat)
+	[ -n "$said" ] || return 0
+	printf '%s:\n%s\n' "$1" "$said" | sed '2,$s/^/  /' >&2
+	FAULTS=$((FAULTS + 1))
+}
+
+# in_src COMMAND...: in the source tree, inside the test root.
+in_src()
+{
+	in_root sh -c 'cd /src && exec "$@"' in_src "$@"
+}
+
+style()
+{
+	local perl=/cache/linux/$NEWEST/scripts/checkpatch.pl
+	local driver user
+
+	mapfile -t driver < <(cd "$TOP" && ls ./*.c include/*.h Kconfig)
+	mapfile -t user < <(cd "$TOP" && git ls-files 'tools/*.[ch]')
+	fault "checkpatch --strict" < <(in_src "$perl" --strict --quiet --terse --no-tree \
+		--file "${driver[@]}" 2>&1 | grep -v '^total: 0 errors, 0 warnings, 0 checks')
+	fault "checkpatch --strict, tests" < <(in_src "$perl" --strict --quiet --terse --no-tree \
+		--max-line-length=100 --ignore "$USER_SPACE" --file "${user[@]}" 2>&1 |
+		grep -v '^total: 0 errors, 0 warnings, 0 checks')
+}
+
+scripts()
+{
+	local shell python
+
+	mapfile -t shell < <(cd "$TOP" && { git ls-files 'tools/*.sh' .ci; } &&
+		ls tools/testing/qemu/guest/init)
+	mapfile -t python < <(cd "$TOP" && git ls-files '*.py')
+	# Where guests have their scripts.
+	ln -sfn /src/tools/testing/qemu/guest "$ROOT/guest"
+	fault "shellcheck" < <(in_src shellcheck --format=gcc --external-sources \
+		--source-path=SCRIPTDIR --exclude="$NOT_SHELL" "${shell[@]}" 2>&1)
+	fault "pyflakes" < <(in_src python3 -m pyflakes "${python[@]}" 2>&1)
+}
+
+kernel_doc()
+{
+	local files
+
+	mapfile -t files < <(cd "$TOP" && ls ./*.c include/*.h)
+	fault "kernel-doc" < <(in_src "/cache/linux/$NEWEST/scripts/kernel-doc" -none -Wall \
+		"${files[@]}" 2>&1)
+	fault "functions that other files call, without kernel-doc" < <(undocumented)
+}
+
+# undocumented: names that a header declares and no comment "name() -" is about.
+undocumented()
+{
+	local name
+
+	grep -hoE '\bvirtiofs_[a-z_]+\(' "$TOP"/include/*.h | sort -u | tr -d '(' |
+	while read -r name; do
+		grep -qE "^ \* $name\(\) - " "$TOP"/*.c "$TOP"/include/*.h ||
+			grep -qE "^static inline .*\b$name\(" "$TOP"/include/*.h ||
+			echo "$name"
+	done
+}
+
+# includes: "make lint" is where the layers of Documentation/design.rst hold.
+includes()
+{
+	not_in virtqueue.c 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
+	not_in include/virtqueue.h 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
+	not_in hiprio.c 'fuse_i|fuse_dev_i|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
+	not_in fuse_glue.c 'virtio_fs\.h|linux/virtio'
+	not_in virtio_fs.c 'fuse_i|fuse_dev_i|dev\.h|linux/fuse|hiprio\.h'
+	not_in include/virtio_fs.h 'fuse_i|dev\.h|linux/fuse|hiprio\.h'
+	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/{virtqueue,hiprio,virtio_fs}.c |
+		sed "s:^$TOP/::; s/$/   (only fuse_glue.c and compat.h differ by kernel)/"
+}
+
+# not_in FILE PATTERN: the file may not include what matches.
+not_in()
+{
+	(cd "$TOP" && grep -HnE "^#include [<\"][^>\"]*($2)" "$1" || true)
+}
+
+# builds KERNEL: by gcc with W=1, and looked at by sparse.
+builds()
+{
+	local kernel=$1 out=lint/$1
+
+	mkdir -p "$CACHE/$out"
+	in_root rsync -a --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
+		--include='/*.c' --include='/include/***' --include=/Makefile \
+		--include=/Kconfig --exclude='*' /src/ "/cache/$out/"
+	in_root sh -c "rm -f /cache/$out/*.o &&
+		make -C /cache/linux/$kernel M=/cache/$out W=1 C=1 \
+			CHECK='sparse -Wno-unknown-attribute' modules" >"$LOGS/lint-$kernel.log" 2>&1 ||
+		echo "did not build, see $LOGS/lint-$kernel.log"
+	grep -E "warning|error|/$out/.*: " "$LOGS/lint-$kernel.log" |
+		grep -vE '^  (CC|CHECK|LD|MODPOST)|^make' || true
+}
+
+# fits_tree KERNEL: the patch for a kernel tree applies.
+fits_tree()
+{
+	local patch=$CACHE/lint/$1.patch
+
+	"$TOP/tools/testing/intree.sh" --patch "$CACHE/linux/$1" >"$patch" &&
+		in_root sh -c "cd /cache/linux/$1 && patch -p1 --dry-run --quiet --force \
+			<${patch/#"$CACHE"//cache}" || echo "the patch does not apply"
+}
+
+need_root "make lint"
+read -ra kernels <<<"${KERNELS:-7.3 6.12}"
+for kernel in "${kernels[@]}"; do
+	need_kernel "$kernel"
+done
+(prepare_kernels "$NEWEST" "${kernels[@]}" >&2)
+
+style
+scripts
+kernel_doc
+fault "include rules" < <(includes)
+for kernel in "${kernels[@]}"; do
+	fault "gcc W=1 and sparse, Linux $kernel" < <(builds "$kernel")
+	fault "intree-patch, Linux $kernel" < <(fits_tree "$kernel" 2>&1)
+done
+[ "$FAULTS" -eq 0 ]
