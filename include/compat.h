@@ -26,10 +26,9 @@ static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 #endif
 
 #ifndef kzalloc_obj
-#define virtiofs_first(first, ...)	first
+#define compat_second(first, second, ...)	second
 #define kzalloc_obj(obj, ...)						\
-	kzalloc(sizeof(obj),						\
-		virtiofs_first(__VA_ARGS__ __VA_OPT__(,) GFP_KERNEL))
+	kzalloc(sizeof(obj), compat_second(0, ##__VA_ARGS__, GFP_KERNEL))
 #endif
 
 #ifndef VIRTIOFS_HAVE_WQ_PERCPU
