@@ -7,6 +7,7 @@ can be seen on the host. Runs inside the test root.
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
@@ -31,7 +32,7 @@ GUEST_SCRIPTS = os.path.dirname(os.path.abspath(__file__)) + "/guest"
 DAEMON_COMPLAINT = re.compile(r" (ERROR|WARN) ")
 
 # The selftests that every shape of the ring has to pass.
-CORE = []
+CORE = ["data", "direct", "mmap", "parallel", "xattr", "links", "special"]
 
 SCENARIOS = {}
 
@@ -124,17 +125,33 @@ def read(path):
         return file.read()
 
 
+@contextlib.contextmanager
+def tmpfs(path, options):
+    """A file system on path, in the private mount name space of this run."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
 def checksum(path):
     return hashlib.sha256(read(path)).hexdigest()
 
 
 # The selftests, on the options of the daemon and the shapes of the ring
 
-CACHED = ["--cache=always", "--writeback", "--xattr", "--posix-acl", "--allow-direct-io"]
+# Options of the daemon that add something to test.
+CACHED = ["--cache=always", "--writeback", "--xattr", "--posix-acl", "--allow-direct-io",
+          "--modcaps=+sys_admin"]
+
+# What the selftests make the guest's kernel say.
+PROVOKED = "tag <.*> not found|Unknown parameter|Invalid ELF header"
 
 
 def selftests(test, programs=(), daemon=("--xattr",), device=None, **options):
-    env = {"tag2": "other", "ring": (device or {}).get("queue-size", 128)}
+    env = {"tag2": "other", "ring": (device or {}).get("queue-size", 128),
+           "expect_log": PROVOKED}
     shares = [guest.Share("myfs", test.directory("myfs"), daemon, device),
               guest.Share("other", test.directory("other"), daemon)]
     test.boot(" ".join(["selftests", *programs]), shares, env=env, limit=1200, **options)
@@ -151,14 +168,21 @@ def selftests_cached(test):
     selftests(test, daemon=CACHED)
 
 
+@scenario("selftests-full")
+def selftests_full(test):
+    # Small, so that it can be full.
+    with tmpfs(test.directory("myfs"), "size=60m"):
+        selftests(test, ["space"])
+
+
 def ring_scenarios():
     """A scenario for each shape of the ring."""
     shapes = {"ring-8": {"queue-size": 8}, "ring-16": {"queue-size": 16},
               "ring-1024": {"queue-size": 1024},
-              "ring-direct": {"indirect_desc": "off"},
-              "ring-8-direct": {"queue-size": 8, "indirect_desc": "off"},
-              "ring-packed": {"packed": "on"},
-              "ring-packed-direct": {"packed": "on", "indirect_desc": "off"}}
+              "ring-direct": {"indirect_desc": False},
+              "ring-8-direct": {"queue-size": 8, "indirect_desc": False},
+              "ring-packed": {"packed": True},
+              "ring-packed-direct": {"packed": True, "indirect_desc": False}}
     for name, device in shapes.items():
         scenario(name)(lambda test, device=device: selftests(test, CORE, device=device))
 
@@ -332,27 +356,24 @@ def submounts(test):
     mounts = [directory + "/sub", directory + "/sub/deeper"]
     os.mkdir(directory + "/plain")
     write(directory + "/plain/file", "plain\n")
-    for path in mounts:
-        os.mkdir(path)
-        # In the private mount name space of this run, so never left behind.
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", path], check=True)
-        write(path + "/file", os.path.basename(path) + "\n")
-    try:
+    with contextlib.ExitStack() as stack:
+        for path in mounts:
+            os.mkdir(path)
+            stack.enter_context(tmpfs(path, "size=4m"))
+            write(path + "/file", os.path.basename(path) + "\n")
         test.boot("submounts", [guest.Share("myfs", directory, ["--announce-submounts"])])
         test.claim_equal("host_finds_the_file_in_the_submount",
                          read(directory + "/sub/written"), b"guest\n")
         test.claim_equal("host_finds_the_moved_file_in_the_submount",
                          read(directory + "/sub/moved"), b"plain\n")
-    finally:
-        for path in reversed(mounts):
-            subprocess.run(["umount", path], check=True)
     test.claim("submount_has_left_nothing_below", not os.listdir(directory + "/sub"))
 
 
 def load(test, ring):
     share = guest.Share("myfs", test.directory(), ["--xattr", "--allow-direct-io"],
                         {"queue-size": ring})
-    test.boot("load", [share], images=("base", "load"), limit=1200)
+    test.boot("load", [share], images=("base", "load"), limit=1200,
+              env={"expect_log": "LOCK_MAND"})
 
 
 @scenario("load-16")

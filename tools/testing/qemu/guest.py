@@ -60,7 +60,7 @@ class Share:
     """A directory, its tag and its virtiofsd.
 
     options are the daemon's, device the properties of QEMU's device, such as
-    {"queue-size": 16, "packed": "on"}.
+    {"queue-size": 16, "packed": True}.
     """
 
     def __init__(self, tag, directory, options=(), device=None):
@@ -430,7 +430,7 @@ def main():
     parser.add_argument("--daemon", action="append", default=[], metavar="OPTION",
                         help="an option for the daemons (--daemon=--cache=always)")
     parser.add_argument("--device", action="append", default=[], metavar="PROPERTY=VALUE",
-                        help="a property of QEMU's devices (--device queue-size=16)")
+                        help="a property of QEMU's devices (--device queue-size=16, packed=true)")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--images", default="base", help="parts of the initramfs (base,load)")
     parser.add_argument("--driver", default="ours", choices=("ours", "mainline"))
@@ -447,7 +447,7 @@ def main():
     def pairs(words):
         return dict(word.split("=", 1) for word in words)
 
-    device = {key: int(value) if value.isdigit() else value
+    device = {key: json.loads(value)
               for key, value in pairs(args.device).items()}
     shares = [Share(tag, directory, args.daemon, device)
               for tag, directory in pairs(args.share).items()]

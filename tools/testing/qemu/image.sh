@@ -70,7 +70,7 @@ make_base()
 	userland "$dir" $BASE_PROGRAMS
 	ln -s dash $dir/usr/bin/sh
 	for name in $KMOD_NAMES; do
-		ln -s ../bin/kmod $dir/usr/sbin/$name
+		ln -s ../bin/kmod "$dir/usr/sbin/$name"
 	done
 	busybox_names "$dir"
 	printf '%s\n' root:x:0:0:root:/root:/bin/sh \

@@ -15,6 +15,7 @@ job()
 		--verify=crc32c --verify_fatal=1 --do_verify=1 \
 		--numjobs=2 --group_reporting --minimal --output=/run/fio "$@"
 	rm -f /mnt/"$job_name".*
+	echo "$job_name ended at $(cut -d ' ' -f 1 /proc/uptime) s" >&2
 }
 
 # stress NAME OPERATIONS [OPTION...]: exit codes 3 and 4 say that it cannot be
@@ -27,6 +28,7 @@ stress()
 	stress-ng --temp-path /mnt --verify --quiet --oomable \
 		"--$stress_name" 2 "--$stress_name-ops" "$stress_ops" "$@" >&2
 	stress_code=$?
+	echo "$stress_name ended at $(cut -d ' ' -f 1 /proc/uptime) s" >&2
 	case $stress_code in
 	0)
 		result "ok" "stress_$stress_name" ;;
@@ -51,26 +53,26 @@ job fsynced --rw=write --bs=16k --size=1M --fsync=8
 
 stress access 200
 stress chdir 200 --chdir-dirs 64
-stress chmod 200
-stress dentry 500 --dentries 128
+stress chmod 60
+stress dentry 200 --dentries 128
 stress dir 400
-stress dirdeep 40 --dirdeep-inodes 200
+stress dirdeep 10 --dirdeep-inodes 200
 stress fallocate 20 --fallocate-bytes 4M
 stress fcntl 100
-stress filename 100
+stress filename 30
 stress flock 200
-stress getdent 100
-stress hdd 40 --hdd-bytes 4M
-stress iomix 200 --iomix-bytes 4M
+stress getdent 30
+stress hdd 10 --hdd-bytes 4M
+stress iomix 50 --iomix-bytes 4M
 stress lockf 200
-stress mmap 20 --mmap-file --mmap-bytes 2M
-stress open 500 --open-max 128
-stress rename 500
-stress seek 500 --seek-size 4M
+stress mmap 5 --mmap-file --mmap-bytes 2M
+stress open 100 --open-max 64
+stress rename 200
+stress seek 200 --seek-size 4M
 stress touch 200
 stress unlink 2
 stress utime 200
-stress xattr 20
+stress xattr 4
 
 claim_equal load_leaves_nothing_behind "$(ls -A /mnt)" ""
 claim share_unmounts umount /mnt

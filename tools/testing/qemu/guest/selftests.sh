@@ -11,6 +11,7 @@ one()
 	echo "# program $1"
 	(cd /selftests && "./$1")
 	echo "# exit $? $1"
+	echo "$1 ended at $(cut -d ' ' -f 1 /proc/uptime) s" >&2
 }
 
 claim driver_loads load
