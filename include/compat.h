@@ -26,9 +26,10 @@ static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 #endif
 
 #ifndef kzalloc_obj
-#define compat_second(first, second, ...)	second
+/* The second argument, with nothing added: what was given, or the default. */
+#define compat_gfp(nothing, gfp, ...)	((nothing) | (gfp))
 #define kzalloc_obj(obj, ...)						\
-	kzalloc(sizeof(obj), compat_second(0, ##__VA_ARGS__, GFP_KERNEL))
+	kzalloc(sizeof(obj), compat_gfp(0, ##__VA_ARGS__, GFP_KERNEL))
 #endif
 
 #ifndef VIRTIOFS_HAVE_WQ_PERCPU
