@@ -249,7 +249,7 @@ static int device_read_config(struct virtiofs_device *dev)
 		return -EINVAL;
 	}
 	/* A queue that no CPU uses would be a waste of memory */
-	dev->nr_request = min(nr, nr_cpu_ids);
+	dev->nr_request = min(nr, num_possible_cpus());
 	return device_read_tag(dev);
 }
 

@@ -559,7 +559,7 @@ static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
 /**
  * virtiofs_vqs_start() - find the queues of a device and set it going
  * @vdev: a device whose features are negotiated and that has no queues
- * @nr_request: number of request queues, at least 1
+ * @nr_request: number of request queues, 1 to the number of possible CPUs
  * @ops: what the queues carry
  *
  * Sets DRIVER_OK: the queues take submissions when this returns.
