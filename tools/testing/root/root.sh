@@ -44,7 +44,7 @@ mirror()
 		site=$(apt-get indextargets --format '$(SITE)' \
 			'Created-By: Packages' 'Label: Debian' | head -n 1)
 	fi
-	[ -n "$site" ] || die "apt on this machine knows no Debian mirror (apt-get update said: $(tail -n 1 "$LOGS/apt-update.log"))"
+	[ -n "$site" ] || die "apt on this machine knows no Debian mirror in reach (apt-get update said: $(tail -n 1 "$LOGS/apt-update.log"))"
 	printf '%s\n' "${site%/}"
 }
 
