@@ -30,6 +30,11 @@ virtiofs-y += fuse_glue.o
 virtiofs-y += virtqueue.o
 virtiofs-y += hiprio.o
 
+# The KUnit suites are a part of the module that they test.
+kunit := $(if $(KBUILD_EXTMOD),tools/testing/kunit,tests)
+virtiofs-$(CONFIG_VIRTIO_FS_KUNIT_TEST) += $(patsubst $(src)/%.c,%.o,\
+	$(wildcard $(src)/$(kunit)/*.c))
+
 else # the user half
 
 KDIR ?= /lib/modules/$(shell uname -r)/build

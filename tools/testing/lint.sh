@@ -42,8 +42,8 @@ style()
 	local perl=/cache/linux/$NEWEST/scripts/checkpatch.pl
 	local driver user
 
-	mapfile -t driver < <(cd "$TOP" && ls ./*.c include/*.h Kconfig)
-	mapfile -t user < <(cd "$TOP" && git ls-files 'tools/*.[ch]')
+	mapfile -t driver < <(cd "$TOP" && ls ./*.c include/*.h Kconfig tools/testing/kunit/*.[ch])
+	mapfile -t user < <(cd "$TOP" && git ls-files 'tools/*.[ch]' ':!tools/testing/kunit')
 	fault "checkpatch --strict" < <(in_src "$perl" --strict --quiet --terse --no-tree \
 		--file "${driver[@]}" 2>&1 | grep -v '^total: 0 errors, 0 warnings, 0 checks')
 	fault "checkpatch --strict, tests" < <(in_src "$perl" --strict --quiet --terse --no-tree \
@@ -107,7 +107,7 @@ not_in()
 	(cd "$TOP" && grep -HnE "^#include [<\"][^>\"]*($2)" "$1" || true)
 }
 
-# builds KERNEL: by gcc with W=1, and looked at by sparse.
+# builds KERNEL: by gcc with W=1, and looked at by sparse; with the suites in it.
 builds()
 {
 	local kernel=$1 out=lint/$1
@@ -115,10 +115,11 @@ builds()
 	mkdir -p "$CACHE/$out"
 	in_root rsync -a --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
 		--include='/*.c' --include='/include/***' --include=/Makefile \
-		--include=/Kconfig --exclude='*' /src/ "/cache/$out/"
-	in_root sh -c "rm -f /cache/$out/*.o &&
+		--include=/Kconfig --include=/tools/ --include=/tools/testing/ \
+		--include='/tools/testing/kunit/***' --exclude='*' /src/ "/cache/$out/"
+	in_root sh -c "find /cache/$out -name '*.o' -delete &&
 		make -C /cache/linux/$kernel M=/cache/$out W=1 C=1 \
-			CHECK='sparse -Wno-unknown-attribute' modules" >"$LOGS/lint-$kernel.log" 2>&1 ||
+			CONFIG_VIRTIO_FS_KUNIT_TEST=y CHECK='sparse -Wno-unknown-attribute' modules" >"$LOGS/lint-$kernel.log" 2>&1 ||
 		echo "did not build, see $LOGS/lint-$kernel.log"
 	grep -E "warning|error|/$out/.*: " "$LOGS/lint-$kernel.log" |
 		grep -vE '^  (CC|CHECK|LD|MODPOST)|^make' || true

@@ -195,6 +195,19 @@ def several_queues(test):
     test.skip("several_request_queues_work", "virtiofsd serves one request queue")
 
 
+# The queues, the device and the sessions on a device in memory
+
+# What the suites make the guest's kernel say.
+KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 are needed"
+                  "|id [0-9]+ out of range|is not a head|probe with driver virtiofs|kobject: "
+                  "|reply to opcode")
+
+
+@scenario("kunit", ours=True)
+def kunit(test):
+    test.boot("kunit", [], env={"expect_log": KUNIT_PROVOKED}, smp=4)
+
+
 # The module, the device and its tag
 
 @scenario("lifecycle", ours=True)

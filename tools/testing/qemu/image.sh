@@ -102,6 +102,8 @@ make_kernel_part()
 	if [ "$driver" = ours ]; then
 		install -D -m 644 "/cache/module/$1/virtiofs.ko" \
 			"$dir/usr/lib/modules/$modules/updates/virtiofs.ko"
+		install -D -m 644 "/cache/module/$1-kunit/virtiofs.ko" \
+			"$dir/kunit/virtiofs.ko"
 	fi
 	depmod -b "$dir" "$modules"
 	cp -a /src/tools/testing/qemu/guest "$dir/guest"

@@ -7,6 +7,7 @@
 
 . "$(dirname "$0")/../root/lib.sh"
 
+# copy_sources DIRECTORY: below the cache's module directory.
 copy_sources()
 {
 	mkdir -p "$CACHE/module/$1"
@@ -24,6 +25,14 @@ build()
 		in_root make -C "/cache/linux/$1" M="/cache/module/$1" modules
 }
 
+# The same driver with its KUnit suites in it, as a module of its own.
+build_kunit()
+{
+	copy_sources "$1-kunit" &&
+		in_root make -C "/cache/linux/$1" M="/cache/module/$1-kunit" \
+			CONFIG_VIRTIO_FS_KUNIT_TEST=y modules
+}
+
 need_root "$0"
 one_at_a_time
 for name; do
@@ -31,6 +40,8 @@ for name; do
 		die "there is no kernel $name; make it with tools/testing/qemu/kernel.sh $name"
 	step "module-$name" "building the driver for Linux $name" build "$name" ||
 		die "the driver did not build for Linux $name"
+	step "module-$name-kunit" "building the KUnit suites for Linux $name" \
+		build_kunit "$name" || die "the KUnit suites did not build for Linux $name"
 	[ -s "$CACHE/module/$name/virtiofs.ko" ] ||
 		die "building the driver for Linux $name made no virtiofs.ko; the log is $LOGS/module-$name.log"
 done

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The virtio device in memory, as the virtio core sees it: features, status,
+ * configuration space, making and deleting of rings.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/device.h>
+#include <linux/fault-inject.h>
+#include <linux/sched.h>
+#include <linux/virtio_config.h>
+
+#include <kunit/device.h>
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+#include "mock.h"
+
+#ifdef CONFIG_FAULT_INJECTION
+static void mock_set_fail_nth(unsigned int nth)
+{
+	current->fail_nth = nth;
+}
+
+static unsigned int mock_fail_nth(void)
+{
+	return current->fail_nth;
+}
+#else
+static void mock_set_fail_nth(unsigned int nth)
+{
+}
+
+static unsigned int mock_fail_nth(void)
+{
+	return 0;
+}
+#endif
+
+static void mock_get(struct virtio_device *vdev, unsigned int offset, void *buf,
+		     unsigned int len)
+{
+	struct mock_device *mock = mock_of(vdev);
+
+	if (WARN_ON_ONCE(offset + len > sizeof(mock->config)))
+		return;
+	memcpy(buf, (u8 *)&mock->config + offset, len);
+}
+
+static u8 mock_get_status(struct virtio_device *vdev)
+{
+	return mock_of(vdev)->status;
+}
+
+static void mock_set_status(struct virtio_device *vdev, u8 status)
+{
+	struct mock_device *mock = mock_of(vdev);
+
+	if (mock->refuse_features)
+		status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+	spin_lock(&mock->lock);
+	mock->status = status;
+	mock->live = status & VIRTIO_CONFIG_S_DRIVER_OK;
+	spin_unlock(&mock->lock);
+
+	/* The driver's probe is between these two */
+	if (mock->fail_nth && status & VIRTIO_CONFIG_S_FAILED) {
+		mock->left_nth = mock_fail_nth();
+		mock_set_fail_nth(0);
+	} else if (mock->fail_nth && !mock->live &&
+		   status & VIRTIO_CONFIG_S_FEATURES_OK) {
+		mock_set_fail_nth(mock->fail_nth);
+	}
+}
+
+static void mock_reset(struct virtio_device *vdev)
+{
+	struct mock_device *mock = mock_of(vdev);
+
+	spin_lock(&mock->lock);
+	mock->live = false;
+	mock->status = 0;
+	mock->resets++;
+	spin_unlock(&mock->lock);
+}
+
+static u64 mock_get_features(struct virtio_device *vdev)
+{
+	return mock_of(vdev)->features;
+}
+
+static int mock_finalize_features(struct virtio_device *vdev)
+{
+	vring_transport_features(vdev);
+	return 0;
+}
+
+static const char *mock_bus_name(struct virtio_device *vdev)
+{
+	return "mock";
+}
+
+static void mock_del_vqs(struct virtio_device *vdev)
+{
+	struct mock_device *mock = mock_of(vdev);
+	struct virtqueue *ring;
+	unsigned int i;
+
+	for (i = 0; i < mock->nr_queues; i++) {
+		spin_lock(&mock->lock);
+		ring = mock->queue[i].ring;
+		mock->queue[i].ring = NULL;
+		spin_unlock(&mock->lock);
+		vring_del_virtqueue(ring);
+	}
+	mock->nr_queues = 0;
+}
+
+static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
+			 struct virtqueue *rings[],
+			 struct virtqueue_info info[], struct irq_affinity *desc)
+{
+	struct mock_device *mock = mock_of(vdev);
+	struct mock_queue *queue;
+	unsigned int i;
+
+	mock->found = nr;
+	if (mock->find_error)
+		return mock->find_error;
+	if (nr > MOCK_MAX_QUEUES)
+		return -ENOSPC;
+	for (i = 0; i < nr; i++) {
+		rings[i] = vring_create_virtqueue(i, mock->ring_size,
+						  SMP_CACHE_BYTES, vdev, true,
+						  true, false,
+						  mock_queue_notify,
+						  info[i].callback,
+						  info[i].name);
+		if (!rings[i]) {
+			mock_del_vqs(vdev);
+			return -ENOMEM;
+		}
+		queue = &mock->queue[i];
+		queue->next_avail = 0;
+		queue->used = 0;
+		queue->signalled = 0;
+		queue->notified = 0;
+		queue->ring = rings[i];
+		mock->nr_queues = i + 1;
+	}
+	return 0;
+}
+
+static const struct cpumask *mock_get_vq_affinity(struct virtio_device *vdev,
+						  int index)
+{
+	struct mock_device *mock = mock_of(vdev);
+
+	return mock->affinity ? &mock->affinity[index] : NULL;
+}
+
+static const struct virtio_config_ops mock_config_ops = {
+	.get = mock_get,
+	.get_status = mock_get_status,
+	.set_status = mock_set_status,
+	.reset = mock_reset,
+	.find_vqs = mock_find_vqs,
+	.del_vqs = mock_del_vqs,
+	.get_features = mock_get_features,
+	.finalize_features = mock_finalize_features,
+	.bus_name = mock_bus_name,
+	.get_vq_affinity = mock_get_vq_affinity,
+};
+
+static void mock_release(struct device *dev)
+{
+	complete(&mock_of(dev_to_virtio(dev))->released);
+}
+
+static void mock_free(void *data)
+{
+	struct mock_device *mock = data;
+
+	mock_unplug(mock);
+	destroy_workqueue(mock->wq);
+}
+
+/* What the device is plugged into; each needs a name of its own */
+static struct device *mock_parent(struct kunit *test)
+{
+	static atomic_t count = ATOMIC_INIT(0);
+	struct device *parent;
+	char name[24];
+
+	snprintf(name, sizeof(name), "virtiofs-mock.%d", atomic_inc_return(&count));
+	parent = kunit_device_register(test, name);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, parent);
+	return parent;
+}
+
+/**
+ * mock_new() - make a device, not yet plugged in
+ * @test: whose end is the device's end
+ * @id: VIRTIO_ID_FS or MOCK_ID_PLAIN
+ *
+ * Return: a healthy device with one request queue.
+ */
+struct mock_device *mock_new(struct kunit *test, u32 id)
+{
+	struct mock_device *mock = kunit_kzalloc(test, sizeof(*mock), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, mock);
+	mock->test = test;
+	mock->vdev.id.device = id;
+	mock->vdev.config = &mock_config_ops;
+	mock->vdev.dev.release = mock_release;
+	mock->vdev.dev.parent = mock_parent(test);
+	mock->features = BIT_ULL(VIRTIO_F_VERSION_1) |
+			 BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
+			 BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
+	mock->config.num_request_queues = cpu_to_le32(1);
+	strscpy_pad(mock->config.tag, "mock");
+	mock->ring_size = 16;
+	spin_lock_init(&mock->lock);
+	for (i = 0; i < MOCK_MAX_QUEUES; i++) {
+		mock->queue[i].mock = mock;
+		INIT_WORK(&mock->queue[i].serve, mock_queue_serve);
+	}
+	mock->wq = alloc_workqueue("virtiofs_mock", WQ_UNBOUND, 0);
+	KUNIT_ASSERT_NOT_NULL(test, mock->wq);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, mock_free, mock));
+	return mock;
+}
+
+/**
+ * mock_plug() - plug the device in
+ * @mock: the device
+ *
+ * If there is a driver for it, that has probed it when this returns.
+ */
+void mock_plug(struct mock_device *mock)
+{
+	init_completion(&mock->released);
+	KUNIT_ASSERT_EQ(mock->test, 0, register_virtio_device(&mock->vdev));
+	mock->plugged = true;
+}
+
+/**
+ * mock_unplug() - pull the device out, if it is in
+ * @mock: the device
+ */
+void mock_unplug(struct mock_device *mock)
+{
+	if (!mock->plugged)
+		return;
+	mock->plugged = false;
+	unregister_virtio_device(&mock->vdev);
+	/* Nobody but the virtio core has references */
+	KUNIT_EXPECT_NE(mock->test, 0,
+			wait_for_completion_timeout(&mock->released,
+						    MOCK_PATIENCE));
+	KUNIT_EXPECT_EQ(mock->test, 0, mock->nr_queues);
+	KUNIT_EXPECT_FALSE(mock->test, mock->live);
+	flush_workqueue(mock->wq);
+}
+
+/**
+ * mock_is_bound() - has a driver accepted the device?
+ * @mock: the device
+ */
+bool mock_is_bound(struct mock_device *mock)
+{
+	return mock->vdev.dev.driver;
+}
+
+/**
+ * mock_probe_again() - have a driver probe the device that was refused
+ * @mock: the device
+ *
+ * Return: true if the driver has accepted it.
+ */
+bool mock_probe_again(struct mock_device *mock)
+{
+	int bound;
+
+	mock->left_nth = 0;
+	bound = device_attach(&mock->vdev.dev);
+	if (mock->fail_nth && mock_fail_nth()) {
+		mock->left_nth = mock_fail_nth();
+		mock_set_fail_nth(0);
+	}
+	return bound == 1;
+}

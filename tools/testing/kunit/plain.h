@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A plain driver over the queues of the driver under test, for KUnit suites:
+ * its requests say nothing but a number, and count how often they end.
+ */
+#ifndef _VIRTIOFS_KUNIT_PLAIN_H
+#define _VIRTIOFS_KUNIT_PLAIN_H
+
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/llist.h>
+
+#include "mock.h"
+
+struct kunit;
+struct virtiofs_vqs;
+
+/**
+ * struct plain - the driver's data of a device
+ * @vqs: the queues
+ * @nr_ended: number of requests that have ended
+ * @changed: woken when a request has ended
+ */
+struct plain {
+	struct virtiofs_vqs *vqs;
+	atomic_t nr_ended;
+	wait_queue_head_t changed;
+};
+
+/**
+ * struct plain_req - a request
+ * @link: for the queue
+ * @plain: the driver's data
+ * @number: what the request says; the honest reply is its complement
+ * @segs: number of further pages that it comes with
+ * @pages: the pages
+ * @ends: how often done() was called
+ * @turn: how many requests had ended before
+ * @had_buf: done() was given a reply
+ * @error: what done() was told
+ * @len: what the device claims to have written
+ * @reply: the reply
+ */
+struct plain_req {
+	struct llist_node link;
+	struct plain *plain;
+	u32 number;
+	unsigned int segs;
+	struct page *pages;
+	atomic_t ends;
+	unsigned int turn;
+	bool had_buf;
+	int error;
+	u32 len;
+	u32 reply;
+};
+
+int plain_register(struct kunit_suite *suite);
+void plain_unregister(struct kunit_suite *suite);
+
+struct mock_device *plain_new(struct kunit *test);
+struct plain *plain_of(struct mock_device *mock);
+struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr);
+void plain_submit(struct mock_device *mock, struct plain_req *req);
+void plain_wait(struct mock_device *mock, unsigned int nr);
+s64 plain_serve(struct mock_device *mock, unsigned int index,
+		struct mock_chain *chain);
+void plain_answer(struct mock_device *mock, struct mock_chain *chain);
+u32 plain_number(struct mock_chain *chain);
+
+#endif

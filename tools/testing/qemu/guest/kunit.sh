@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Loads the driver that was built with its KUnit suites, which run then, and
+# tells the results of each suite as those of a program.
+
+. /guest/lib.sh
+
+MODULE=/kunit/virtiofs.ko
+RESULTS_DIR=/sys/kernel/debug/kunit
+FAILSLAB=/sys/kernel/debug/failslab
+
+# The results of cases; those of their parameters are indented once more.
+suite()
+{
+	echo "# program ${1##*/}"
+	sed -n 's/^    //p' "$1/results"
+	echo "# exit 0 ${1##*/}"
+}
+
+# What was allocated by the suites is recognized while the module is there.
+# Twice, as an object may be on its way between two places during one scan.
+leaks()
+{
+	echo scan >/sys/kernel/debug/kmemleak
+	sleep 6
+	echo scan >/sys/kernel/debug/kmemleak
+	cat /sys/kernel/debug/kmemleak
+}
+
+# Allocations that may wait are to fail as well, without a word each time.
+if [ -d $FAILSLAB ]; then
+	echo N >$FAILSLAB/ignore-gfp-wait
+	echo 0 >$FAILSLAB/verbose
+fi
+
+claim kunit_loads modprobe kunit
+claim module_with_suites_loads insmod $MODULE
+plan
+echo "# exit 0 kunit"
+
+for results in "$RESULTS_DIR"/virtiofs_*; do
+	suite "$results"
+done
+
+RESULTS=0
+echo "# program kunit"
+if [ -e /sys/kernel/debug/kmemleak ]; then
+	claim_equal suites_leak_no_memory "$(leaks | tee /dev/console)" ""
+else
+	skip suites_leak_no_memory "the kernel is without kmemleak"
+fi
+claim_equal suites_leave_no_device_behind "$(ls /sys/fs/virtiofs)" ""
+claim module_with_suites_unloads rmmod virtiofs
+plan
