@@ -199,7 +199,7 @@ class Guest:
         words = ["console=ttyS0", "panic=-1", "panic_on_warn=1", "oops=panic",
                  "no_timer_check", "tsc=reliable"]
         if self.console == "stdio":
-            words += ["quiet", "loglevel=3"]
+            words += ["quiet", "loglevel=3", "told=/dev/null"]
         if self.programs:
             words += ["init_on_alloc=1"]
         if self.root:
@@ -449,6 +449,10 @@ def main():
     def pairs(words):
         return dict(word.split("=", 1) for word in words)
 
+    def tell(line):
+        if line != DONE:
+            print(line, flush=True)
+
     device = {key: json.loads(value)
               for key, value in pairs(args.device).items()}
     shares = [Share(tag, directory, args.daemon, device)
@@ -457,7 +461,7 @@ def main():
                   images=args.images.split(","), smp=args.smp, limit=args.limit,
                   driver=args.driver, programs=args.programs,
                   console="stdio" if args.stdio else None,
-                  on_line=lambda line: line == DONE or print(line, flush=True))
+                  on_line=None if args.stdio else tell)
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     if not args.stdio:
         signal.signal(signal.SIGINT, lambda *_: stopping.set())
