@@ -34,6 +34,9 @@ SPLAT = re.compile(
     r"|inconsistent lock state|suspicious RCU usage|sleeping function called"
     r"|refcount_t:|list_(add|del) corruption|ODEBUG|UBSAN|soft lockup")
 
+# What the daemon says of itself that is not an error of this driver.
+COMPLAINT = re.compile(r" (ERROR|WARN) ")
+
 # Set by whoever wants all guests of this process to end.
 stopping = threading.Event()
 
@@ -92,9 +95,18 @@ class Share:
             self.process.send_signal(signal.SIGCONT)
             end(self.process, patience)
 
-    def log(self):
+    def complaints(self):
+        """What the daemon has reported as an error."""
         with open(self.log_path, errors="replace") as log:
-            return log.read()
+            return [line for line in log if COMPLAINT.search(line)]
+
+    def properties(self):
+        """The properties of QEMU's device, its character device left out."""
+        return {"driver": "vhost-user-fs-pci", "tag": self.tag, **self.device}
+
+    def ask(self, words):
+        """A daemon that can be asked has a class of its own."""
+        raise ValueError(f"the daemon of {self.tag} takes no commands: {words}")
 
 
 class Qmp:
@@ -173,6 +185,7 @@ class Guest:
         self.qmp = None
         self.host_commands = {
             "sh": self.host_sh,
+            "device": self.host_device,
             "kill-daemon": self.host_kill_daemon,
             "stop-daemon": self.host_stop_daemon,
             "cont-daemon": self.host_cont_daemon,
@@ -210,8 +223,8 @@ class Guest:
     def device_options(self, index, share):
         """The character device and the device of one share."""
         chardev = {"id": f"chardev{index}.{share.generation}"}
-        device = {"driver": "vhost-user-fs-pci", "id": f"share{index}", "bus": f"slot{index}",
-                  "chardev": chardev["id"], "tag": share.tag, **share.device}
+        device = {**share.properties(), "id": f"share{index}", "bus": f"slot{index}",
+                  "chardev": chardev["id"]}
         return chardev, device
 
     def qemu_command(self, ports):
@@ -348,6 +361,11 @@ class Guest:
         if done.returncode:
             raise RuntimeError(f"{done.returncode} {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout.partition("\n")[0]
+
+    def host_device(self, argument):
+        """Has the daemon of a share do something, if it is one that can be told."""
+        tag, _, words = argument.partition(" ")
+        return self.share(tag)[1].ask(words)
 
     def host_kill_daemon(self, tag):
         self.share(tag)[1].stop(patience=0)

@@ -58,5 +58,8 @@ prepare()
 {
 	prepare_kernels "$@"
 	[ "${DRIVER:-ours}" = mainline ] || "$HERE/module.sh" "$@"
+	step device "building the test device" in_root make -s \
+		-C /src/tools/testing/device OUTPUT=/cache/device ||
+		die "the test device did not build"
 	"$HERE/image.sh" "$@"
 }

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The scenarios with the test device, which can do what an honest daemon does not."""
+
+import os
+import random
+
+from device import DeviceShare
+from scenario import scenario
+
+# What a device that lies makes the guest's kernel say.
+PROVOKED = ("reply to opcode [0-9]+ is|id [0-9]+ out of range|is not a head"
+            "|VFS: Lookup of '|callbacks suppressed")
+
+# All that the guest looked up, opened and locked is given back at the end.
+NOTHING_LEFT = "inodes=0 lookups=0 handles=0 locks=0 tainted=0"
+
+FUZZ_LIES = 4000
+FUZZ_LIES_DEBUG = 100000
+
+
+def fill(directory):
+    """Files with contents that can be told from any others."""
+    noise = random.Random(5)
+    for n in range(40):
+        with open(f"{directory}/{n}", "wb") as file:
+            file.write(noise.randbytes(1 + noise.randrange(300000)))
+    os.mkdir(directory + "/dir")
+    for n in range(50):
+        with open(f"{directory}/dir/entry{n}", "w") as file:
+            file.write(f"{n}\n")
+    os.mkdir(directory + "/work")
+
+
+def run(test, script, share, smp=4, **options):
+    """Boots a guest on a share of the device, and looks at what the device has seen."""
+    fill(share.directory)
+    one = test.guest(script, [share], smp=smp, **options)
+    test.finish(one)
+    test.claim_equal("device_sees_nothing_forbidden", share.violations(), {})
+    test.claim_equal("device_has_answered_everything", share.counters.get("in_flight"), 0)
+    if not share.misleads:
+        test.claim_equal("guest_gives_back_all_it_had", share.balance, NOTHING_LEFT)
+    return share.counters
+
+
+# Queues of requests, and CPUs: fewer, as many, more, and numbers that do not divide.
+SHAPES = ((1, 4), (3, 8), (4, 4), (5, 2), (7, 8), (8, 1), (8, 8))
+
+
+@scenario("device-queues", ours=True)
+def device_queues(test):
+    for queues, cpus in SHAPES:
+        directory = test.directory(f"{queues}-{cpus}")
+        run(test, "device-queues", DeviceShare("myfs", directory, queues=queues), smp=cpus,
+            name=f"queues-{queues}-cpus-{cpus}", env={"queues": queues})
+
+
+@scenario("device-parallel", ours=True)
+def device_parallel(test):
+    share = DeviceShare("myfs", test.directory(), queues=4)
+    counters = run(test, "device-disorder parallel data mmap", share, env={"seed": 0})
+    for queue in range(1, 5):
+        test.claim(f"load_reaches_queue_{queue}", counters[f"queue.{queue}.requests"] > 0)
+
+
+@scenario("device-hiprio", ours=True)
+def device_hiprio(test):
+    run(test, "device-hiprio", DeviceShare("myfs", test.directory(), queues=1, ring=8))
+
+
+@scenario("device-disorder", ours=True)
+def device_disorder(test):
+    seed = random.randrange(1 << 32)
+    share = DeviceShare("myfs", test.directory(), queues=4, options=["--timeout", "0.05"])
+    run(test, "device-disorder parallel data", share, env={"seed": seed})
+
+
+@scenario("device-lies", ours=True)
+def device_lies(test):
+    share = DeviceShare("myfs", test.directory(), queues=2, options=["--timeout", "0"],
+                        misleads=True)
+    run(test, "device-lies", share, env={"expect_log": PROVOKED})
+
+
+@scenario("device-broken", ours=True)
+def device_broken(test):
+    for lie in ("twice", "bogus", "bogus=65535"):
+        name = lie.replace("=", "-")
+        share = DeviceShare("myfs", test.directory(name), queues=2)
+        fill(share.directory)
+        test.boot(f"device-broken {lie}", [share], name=name, env={"expect_log": PROVOKED})
+
+
+@scenario("device-fuzz", ours=True)
+def device_fuzz(test):
+    debug = "-debug" in test.kernel
+    seed = random.randrange(1 << 32)
+    share = DeviceShare("myfs", test.directory(), queues=4, options=["--timeout", "0.02"],
+                        misleads=True)
+    counters = run(test, "device-fuzz", share, limit=1200,
+                   env={"seed": seed, "expect_log": PROVOKED,
+                        "lies": FUZZ_LIES_DEBUG if debug else FUZZ_LIES})
+    test.claim(f"seed_{seed}_was_told", counters["lies"] >= FUZZ_LIES)
+
+
+def ring_scenarios():
+    """Shapes of the ring that virtiofsd does not offer, on both of QEMU's devices."""
+    shapes = {"fs": {}, "bare": {"bare": True},
+              "bare-packed": {"bare": True, "device": {"packed": True}},
+              "fs-in-order": {"device": {"in_order": True}},
+              "fs-packed-in-order": {"device": {"packed": True, "in_order": True}},
+              "fs-no-event-idx": {"device": {"event_idx": False}}}
+    for name, options in shapes.items():
+        def ring(test, options=options):
+            share = DeviceShare("myfs", test.directory(), queues=2, ring=64, **options)
+            run(test, "device-disorder parallel data", share, smp=2, env={"seed": 0})
+        scenario("device-ring-" + name, ours=True)(ring)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A share that the test device serves: it can be late, answer in another order, and lie."""
+
+import re
+import socket
+import subprocess
+import time
+
+import guest
+
+PROGRAM = guest.CACHE + "/device/virtiofs-testdev"
+
+# What a guest gets wrong because it was lied to about nodes, handles and names, or
+# because its request is where the device goes on scribbling into an earlier reply.
+MISLED = ("nodeid", "handle", "forget", "argument", "no_room")
+
+# How long to wait for something that a guest is sure to do.
+PATIENCE = 60
+
+
+class DeviceShare(guest.Share):
+    """A Share with virtiofs-testdev as its daemon.
+
+    queues is the number of request queues, ring the entries of each. A device
+    that is not modern to QEMU (bare=True) has the features of the daemon, and
+    its configuration space, unchanged. With misleads=True the device will lie
+    about what it hands out, so the guest may ask for what there is not.
+    """
+
+    # Commands whose answer is a block that ends with a line ".".
+    BLOCKS = ("help", "counters", "inodes", "parked", "log", "faults")
+
+    def __init__(self, tag, directory, queues=4, ring=128, options=(), device=None, bare=False,
+                 misleads=False):
+        super().__init__(tag, directory, options, device)
+        self.queues = queues
+        self.ring = ring
+        self.bare = bare
+        self.misleads = misleads
+        self.control = None
+        # As they were when the daemon was stopped.
+        self.counters = {}
+        self.balance = ""
+
+    def properties(self):
+        if self.bare:
+            return {"driver": "vhost-user-test-device-pci", "virtio-id": 26,
+                    "num_vqs": 1 + self.queues, "config_size": 44, "vq_size": self.ring,
+                    **self.device}
+        return {"driver": "vhost-user-fs-pci", "tag": self.tag, "queue-size": self.ring,
+                "num-request-queues": self.queues, **self.device}
+
+    def start(self, socket_path, log_path):
+        self.socket_path = socket_path
+        self.log_path = log_path
+        with open(log_path, "ab") as log:
+            self.process = guest.spawn(
+                [PROGRAM, "--socket", socket_path, "--control", socket_path + ".control",
+                 "--dir", self.directory, "--tag", self.tag, "--queues", str(self.queues),
+                 *self.options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        if self.process.stdout.readline() != b"ready\n":
+            raise RuntimeError(f"{PROGRAM} does not start, see {log_path}")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(PATIENCE)
+            connection.connect(socket_path + ".control")
+            self.control = connection.makefile("rw")
+
+    def stop(self, patience=5):
+        if self.process and self.process.poll() is None:
+            self.counters = self.read_counters()
+            self.balance = self.command("balance")
+            self.process.terminate()
+        super().stop(patience)
+
+    def complaints(self):
+        """What the guest has done that no driver may do; a sanitizer's report."""
+        fair = f"^fuzz |^violation ({'|'.join(MISLED)}) " if self.misleads else "^fuzz "
+        with open(self.log_path, errors="replace") as log:
+            return [line for line in log if not re.search(fair, line)]
+
+    def violations(self):
+        """How often the guest did what no driver may do, by kind."""
+        return {name: count for name, count in self.counters.items()
+                if name.startswith("violation.") and count and
+                not (self.misleads and name.partition(".")[2] in MISLED)}
+
+    def command(self, words):
+        """The answer is the rest of an ok line, or a list of lines."""
+        self.control.write(words + "\n")
+        self.control.flush()
+        if words.split()[0] in self.BLOCKS:
+            return [line.rstrip("\n") for line in iter(self.control.readline, ".\n")]
+        status, _, answer = self.control.readline().strip().partition(" ")
+        if status != "ok":
+            raise RuntimeError(f"{words}: {answer or 'no answer'}")
+        return answer
+
+    def read_counters(self):
+        return {name: int(value) for name, value in
+                (line.split() for line in self.command("counters"))}
+
+    def count(self, name):
+        return self.read_counters().get(name, 0)
+
+    def ask(self, words):
+        """counter NAME, wait NAME NUMBER (until it is so much), or a command of the device."""
+        verb, *rest = words.split()
+        if verb == "counter":
+            return str(self.count(rest[0]))
+        if verb == "wait":
+            return str(self.wait(rest[0], int(rest[1])))
+        return str(self.command(words))
+
+    def wait(self, name, least):
+        deadline = time.monotonic() + PATIENCE
+        while self.count(name) < least:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{name} is {self.count(name)}, not {least}")
+            time.sleep(0.02)
+        return self.count(name)
