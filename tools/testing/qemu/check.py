@@ -111,7 +111,7 @@ ring_scenarios()
 # What the suites make the guest's kernel say.
 KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 are needed"
                   "|id [0-9]+ out of range|is not a head|probe with driver virtiofs|kobject: "
-                  "|reply to opcode")
+                  "|reply to opcode|callbacks suppressed|Test should be marked slow")
 
 
 @scenario("kunit", ours=True)
