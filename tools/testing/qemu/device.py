@@ -21,9 +21,9 @@ PATIENCE = 60
 class DeviceShare(guest.Share):
     """A Share with virtiofs-testdev as its daemon.
 
-    queues is the number of request queues, ring the entries of each. A device
-    that is not modern to QEMU (bare=True) has the features of the daemon, and
-    its configuration space, unchanged. With misleads=True the device will lie
+    queues is the number of request queues, ring the entries of each. With
+    bare=True QEMU's device passes on the daemon's features and configuration
+    space as they are. With misleads=True the device will lie
     about what it hands out, so the guest may ask for what there is not.
     """
 
