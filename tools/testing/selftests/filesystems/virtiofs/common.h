@@ -138,8 +138,9 @@ static inline bool file_is(const char *name, unsigned int seed, size_t len)
 	bool is = n == (ssize_t)len && wrong < 0;
 
 	if (!is)
-		ksft_print_msg("%s: %zd bytes for %zu, wrong at %ld (%s)\n",
-			       name, n, len, wrong, n < 0 ? strerror(errno) : "-");
+		ksft_print_msg("%s: %zd bytes for %zu, wrong at %ld (%s), zeros there: %ld\n",
+			       name, n, len, wrong, n < 0 ? strerror(errno) : "-",
+			       wrong < 0 ? 0 : nonzero_at(buf + wrong, n - wrong));
 	munmap(buf, len + 1);
 	close(fd);
 	return is;
