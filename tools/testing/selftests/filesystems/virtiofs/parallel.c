@@ -82,10 +82,16 @@ TEST_F(share, appended_records_are_whole_and_none_is_lost)
 	}
 }
 
-/* Chunks of all workers alternate, so they share pages. */
+/*
+ * Chunks of all workers alternate, so they share pages.
+ *
+ * The file is there before they start: the FUSE client believes whatever size
+ * the reply to a CREATE says (it comes without a version of the attributes),
+ * and clears what others have written behind that meanwhile.
+ */
 static int write_chunks(int worker)
 {
-	int fd = open("f", O_RDWR | O_CREAT, 0644);
+	int fd = open("f", O_RDWR);
 	char buf[CHUNK];
 	int i;
 
@@ -106,8 +112,10 @@ static int write_chunks(int worker)
 TEST_F(share, processes_write_chunks_of_one_file)
 {
 	pid_t pids[WORKERS];
-	int worker = start(pids);
+	int worker;
 
+	ASSERT_EQ(0, make_file("f", 0, 0));
+	worker = start(pids);
 	if (worker >= 0)
 		_exit(write_chunks(worker));
 	EXPECT_EQ(0, finish(pids));
@@ -125,6 +133,7 @@ TEST_F(share, threads_write_chunks_of_one_file)
 	void *failed;
 	long i;
 
+	ASSERT_EQ(0, make_file("f", 0, 0));
 	for (i = 0; i < WORKERS; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, chunk_thread,
 					    (void *)i));
