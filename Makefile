@@ -29,6 +29,7 @@ virtiofs-y += virtio_fs.o
 virtiofs-y += fuse_glue.o
 virtiofs-y += virtqueue.o
 virtiofs-y += hiprio.o
+virtiofs-y += late.o
 
 # The KUnit suites are a part of the module that they test.
 kunit := $(if $(KBUILD_EXTMOD),tools/testing/kunit,tests)

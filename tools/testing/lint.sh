@@ -93,11 +93,12 @@ includes()
 {
 	not_in virtqueue.c 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
 	not_in include/virtqueue.h 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
+	not_in late.c 'fuse_i|fuse_dev_i|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'
 	not_in hiprio.c 'fuse_i|fuse_dev_i|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
 	not_in fuse_glue.c 'virtio_fs\.h|linux/virtio'
 	not_in virtio_fs.c 'fuse_i|fuse_dev_i|dev\.h|linux/fuse|hiprio\.h'
 	not_in include/virtio_fs.h 'fuse_i|dev\.h|linux/fuse|hiprio\.h'
-	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/{virtqueue,hiprio,virtio_fs}.c |
+	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/{virtqueue,hiprio,late,virtio_fs}.c |
 		sed "s:^$TOP/::; s/$/   (only fuse_glue.c and compat.h differ by kernel)/"
 }
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Replies that nobody waits for any more, because the caller was killed.
+ *
+ * Knows FUSE's wire format.  Knows neither queues nor the FUSE client.
+ */
+#ifndef _VIRTIOFS_LATE_H
+#define _VIRTIOFS_LATE_H
+
+#include <linux/fuse.h>
+
+/**
+ * struct virtiofs_late - what has to be given back to the server
+ * @forget: inode that was looked up once, or 0
+ * @entries: there are entries of a directory, see virtiofs_late_entry()
+ * @nodeid: inode that @opcode is for
+ * @opcode: FUSE_RELEASE, FUSE_RELEASEDIR, FUSE_SETLK, or 0 if there is nothing
+ *	to be sent before the FORGET
+ * @len: length of the argument
+ * @release: argument of a release
+ * @lk: argument of an unlock
+ */
+struct virtiofs_late {
+	u64 forget;
+	bool entries;
+	u64 nodeid;
+	u32 opcode;
+	u32 len;
+	union {
+		struct fuse_release_in release;
+		struct fuse_lk_in lk;
+	};
+};
+
+void virtiofs_late_reply(struct virtiofs_late *late,
+			 const struct fuse_in_header *in, const void *args,
+			 const void *first, const void *second);
+u64 virtiofs_late_entry(const void *entries, size_t len, size_t *pos);
+
+#endif

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Replies that nobody waits for any more.  The server has looked up an inode,
+ * opened a file or taken a lock for a caller that is gone, and would keep it
+ * until the end of the session.
+ *
+ * Knows FUSE's wire format, neither queues nor the FUSE client.
+ */
+
+#include <linux/fcntl.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "late.h"
+
+static void late_entry(struct virtiofs_late *late,
+		       const struct fuse_entry_out *entry)
+{
+	late->forget = READ_ONCE(entry->nodeid);
+}
+
+static void late_open(struct virtiofs_late *late, u64 nodeid, u32 flags,
+		      const struct fuse_open_out *open, u32 opcode)
+{
+	late->nodeid = nodeid;
+	late->opcode = opcode;
+	late->len = sizeof(late->release);
+	late->release.fh = open->fh;
+	late->release.flags = flags;
+}
+
+static void late_lock(struct virtiofs_late *late, u64 nodeid,
+		      const struct fuse_lk_in *lk)
+{
+	if (lk->lk.type == F_UNLCK)
+		return;
+	late->nodeid = nodeid;
+	late->opcode = FUSE_SETLK;
+	late->len = sizeof(late->lk);
+	late->lk = *lk;
+	late->lk.lk.type = F_UNLCK;
+}
+
+/**
+ * virtiofs_late_reply() - find out what a good reply leaves behind on the server
+ * @late: gets what has to be given back
+ * @in: header of the request
+ * @args: arguments of the request
+ * @first: first argument of the reply, as long as the opcode has it
+ * @second: second argument of the reply, if the opcode has one
+ *
+ * The arguments may lie in memory that the device can still write to.
+ *
+ * Context: any.
+ */
+void virtiofs_late_reply(struct virtiofs_late *late,
+			 const struct fuse_in_header *in, const void *args,
+			 const void *first, const void *second)
+{
+	const struct fuse_create_in *create = args;
+	const struct fuse_open_in *open = args;
+
+	memset(late, 0, sizeof(*late));
+	switch (in->opcode) {
+	case FUSE_LOOKUP:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_LINK:
+		late_entry(late, first);
+		break;
+	case FUSE_CREATE:
+	case FUSE_TMPFILE:
+		late_entry(late, first);
+		late_open(late, late->forget, create->flags, second,
+			  FUSE_RELEASE);
+		break;
+	case FUSE_OPEN:
+		late_open(late, in->nodeid, open->flags, first, FUSE_RELEASE);
+		break;
+	case FUSE_OPENDIR:
+		late_open(late, in->nodeid, open->flags, first,
+			  FUSE_RELEASEDIR);
+		break;
+	case FUSE_READDIRPLUS:
+		late->entries = true;
+		break;
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+		late_lock(late, in->nodeid, args);
+		break;
+	}
+}
+
+/* The directory itself and its parent are no lookups */
+static bool late_is_dot(const struct fuse_dirent *dirent)
+{
+	return dirent->name[0] == '.' &&
+	       (dirent->namelen == 1 ||
+		(dirent->namelen == 2 && dirent->name[1] == '.'));
+}
+
+/**
+ * virtiofs_late_entry() - walk over the inodes of a READDIRPLUS
+ * @entries: the reply, in memory that the device cannot write to
+ * @len: its length
+ * @pos: where the walk is; begins with 0
+ *
+ * Context: any.
+ * Return: an inode that was looked up once, or 0 at the end.
+ */
+u64 virtiofs_late_entry(const void *entries, size_t len, size_t *pos)
+{
+	const struct fuse_direntplus *plus;
+	size_t size;
+
+	while (len - *pos >= FUSE_NAME_OFFSET_DIRENTPLUS) {
+		plus = entries + *pos;
+		size = FUSE_DIRENTPLUS_SIZE(plus);
+		if (!plus->dirent.namelen || size > len - *pos)
+			break;
+		*pos += size;
+		if (plus->entry_out.nodeid && !late_is_dot(&plus->dirent))
+			return plus->entry_out.nodeid;
+	}
+	return 0;
+}
