@@ -40,10 +40,52 @@ static ssize_t tag_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%s\n", device_of(kobj)->tag);
 }
 
+static const char *device_state(struct virtiofs_device *dev)
+{
+	static const char * const names[] = {
+		[VIRTIOFS_RUNNING] = "running",
+		[VIRTIOFS_NOT_RESPONDING] = "not responding",
+		[VIRTIOFS_KILLED] = "aborted",
+	};
+
+	lockdep_assert_held(&dev->lock);
+
+	return names[dev->vqs ? READ_ONCE(dev->vqs->state) : VIRTIOFS_KILLED];
+}
+
+static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	struct virtiofs_device *dev = device_of(kobj);
+
+	guard(mutex)(&dev->lock);
+	return sysfs_emit(buf, "%s\n", device_state(dev));
+}
+
+/* As "umount -f", for who does not know where it is mounted */
+static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
+			   const char *buf, size_t count)
+{
+	struct virtiofs_device *dev = device_of(kobj);
+	bool yes;
+	int err = kstrtobool(buf, &yes);
+
+	if (err || !yes)
+		return -EINVAL;
+	guard(mutex)(&dev->lock);
+	if (dev->vqs)
+		virtiofs_vqs_kill(dev->vqs);
+	return count;
+}
+
 static struct kobj_attribute device_tag_attr = __ATTR_RO(tag);
+static struct kobj_attribute device_state_attr = __ATTR_RO(state);
+static struct kobj_attribute device_abort_attr = __ATTR_WO(abort);
 
 static struct attribute *device_attrs[] = {
 	&device_tag_attr.attr,
+	&device_state_attr.attr,
+	&device_abort_attr.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(device);
@@ -253,6 +295,28 @@ static int device_read_config(struct virtiofs_device *dev)
 	return device_read_tag(dev);
 }
 
+static void device_state_work(struct work_struct *work)
+{
+	struct virtiofs_device *dev = container_of(work, struct virtiofs_device,
+						   state_work);
+	char state[32];
+	char *env[2] = { state };
+
+	scoped_guard(mutex, &dev->lock)
+		snprintf(state, sizeof(state), "STATE=%s", device_state(dev));
+	kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
+}
+
+/* See struct virtiofs_vqs */
+static void device_changed(struct virtiofs_vqs *vqs)
+{
+	struct virtiofs_device *dev = dev_get_drvdata(&vqs->vdev->dev);
+
+	/* Whoever has the device reset may hold its mutex */
+	if (!dev->gone)
+		schedule_work(&dev->state_work);
+}
+
 static int virtiofs_probe(struct virtio_device *vdev)
 {
 	struct virtiofs_device *dev;
@@ -264,26 +328,28 @@ static int virtiofs_probe(struct virtio_device *vdev)
 	kobject_init(&dev->kobj, &device_ktype);
 	INIT_LIST_HEAD(&dev->node);
 	mutex_init(&dev->lock);
+	INIT_WORK(&dev->state_work, device_state_work);
 	dev->vdev = vdev;
+	dev_set_drvdata(&vdev->dev, dev);
 
 	err = device_read_config(dev);
 	if (err)
 		goto err_put_dev;
 
 	dev->vqs = virtiofs_vqs_start(vdev, dev->nr_request,
-				      &virtiofs_glue_vqs_ops);
+				      &virtiofs_glue_vqs_ops, device_changed);
 	if (IS_ERR(dev->vqs)) {
 		err = PTR_ERR(dev->vqs);
 		goto err_put_dev;
 	}
 
-	dev_set_drvdata(&vdev->dev, dev);
 	err = device_list(dev);
 	if (err)
 		goto err_kill_vqs;
 	return 0;
 
 err_kill_vqs:
+	dev->gone = true;
 	virtiofs_vqs_kill(dev->vqs);
 	virtiofs_vqs_put(dev->vqs);
 err_put_dev:
@@ -313,8 +379,18 @@ static void virtiofs_remove(struct virtio_device *vdev)
 			dev->vqs = NULL;
 		}
 	}
+	cancel_work_sync(&dev->state_work);
 	/* Sessions have references of their own */
 	kobject_put(&dev->kobj);
+}
+
+/* The configuration never changes, so this is the device's call for help */
+static void virtiofs_config_changed(struct virtio_device *vdev)
+{
+	struct virtiofs_vqs *vqs = READ_ONCE(vdev->priv);
+
+	if (vqs)
+		virtiofs_vqs_check_async(vqs);
 }
 
 /* Bring a device that was reset back to where a driver's probe finds it */
@@ -354,12 +430,13 @@ static int device_revive(struct virtiofs_device *dev)
 	if (err)
 		goto err_reset;
 	vqs = virtiofs_vqs_start(dev->vdev, dev->nr_request,
-				 &virtiofs_glue_vqs_ops);
+				 &virtiofs_glue_vqs_ops, device_changed);
 	if (IS_ERR(vqs)) {
 		err = PTR_ERR(vqs);
 		goto err_reset;
 	}
 	dev->vqs = vqs;
+	device_changed(vqs);
 	return 0;
 
 err_reset:
@@ -484,6 +561,7 @@ static struct virtio_driver virtiofs_driver = {
 	.id_table = virtiofs_ids,
 	.probe = virtiofs_probe,
 	.remove = virtiofs_remove,
+	.config_changed = virtiofs_config_changed,
 	.freeze = pm_sleep_ptr(virtiofs_freeze),
 	.restore = pm_sleep_ptr(virtiofs_restore),
 };

@@ -156,8 +156,8 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 		return err;
 
 	buf->link = link;
-	list_del(&buf->node);
-	vq->in_ring++;
+	buf->since = jiffies;
+	list_move_tail(&buf->node, &vq->in_ring);
 	return 0;
 }
 
@@ -174,7 +174,7 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 	case -ENOSPC:
 	case -ENOMEM:
 		/* What is in the ring makes room when it completes */
-		if (vq->in_ring)
+		if (!list_empty(&vq->in_ring))
 			return false;
 		if (err == -ENOMEM) {
 			mod_timer(&vq->retry, jiffies + VQ_RETRY_DELAY);
@@ -267,8 +267,7 @@ static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 		while ((buf = virtqueue_get_buf(vq->ring, &len))) {
 			buf->len = len;
 			buf->error = 0;
-			vq->in_ring--;
-			list_add_tail(&buf->node, batch);
+			list_move_tail(&buf->node, batch);
 		}
 	} while (!virtqueue_enable_cb(vq->ring));
 	/* The device has returned what it never had, and returns no more */
@@ -325,6 +324,28 @@ static void vq_end_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 	}
 	if (nr)
 		vq_ended(vq, nr, &none);
+}
+
+/* Take the submission at @link off the backlog, if it is there */
+static bool vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
+{
+	struct llist_node **at = &vq->backlog.first;
+	LIST_HEAD(none);
+
+	spin_lock(&vq->lock);
+	while (*at && *at != link)
+		at = &(*at)->next;
+	if (!*at) {
+		spin_unlock(&vq->lock);
+		return false;
+	}
+	*at = link->next;
+	if (!*at)
+		vq->backlog.last = at;
+	spin_unlock(&vq->lock);
+
+	vq_ended(vq, 1, &none);
+	return true;
 }
 
 static void vq_work(struct work_struct *work)
@@ -419,6 +440,7 @@ static void vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 	fifo_init(&vq->backlog);
 	fifo_init(&vq->failed);
 	INIT_LIST_HEAD(&vq->free);
+	INIT_LIST_HEAD(&vq->in_ring);
 	INIT_WORK(&vq->work, vq_work);
 	timer_setup(&vq->retry, vq_retry, 0);
 	init_waitqueue_head(&vq->idle);
@@ -531,9 +553,26 @@ static void vqs_kill_work(struct work_struct *work)
 	virtiofs_vqs_kill(container_of(work, struct virtiofs_vqs, kill_work));
 }
 
+static void vqs_check_work(struct work_struct *work)
+{
+	struct virtiofs_vqs *vqs = container_of(work, struct virtiofs_vqs,
+						check_work);
+	u8 status = 0;
+
+	scoped_guard(mutex, &vqs->lock) {
+		if (vqs->state != VIRTIOFS_KILLED)
+			status = vqs->vdev->config->get_status(vqs->vdev);
+	}
+	if (!(status & VIRTIO_CONFIG_S_NEEDS_RESET))
+		return;
+	dev_err(&vqs->vdev->dev, "the device needs a reset\n");
+	virtiofs_vqs_kill(vqs);
+}
+
 static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
 				      unsigned int nr,
-				      const struct virtiofs_vqs_ops *ops)
+				      const struct virtiofs_vqs_ops *ops,
+				      void (*changed)(struct virtiofs_vqs *))
 {
 	struct virtiofs_vqs *vqs;
 	unsigned int i;
@@ -549,8 +588,10 @@ static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
 	}
 	kref_init(&vqs->ref);
 	vqs->vdev = vdev;
+	vqs->changed = changed;
 	mutex_init(&vqs->lock);
 	INIT_WORK(&vqs->kill_work, vqs_kill_work);
+	INIT_WORK(&vqs->check_work, vqs_check_work);
 	for (i = 0; i < nr; i++)
 		vq_init(vqs, i, ops);
 	return vqs;
@@ -561,6 +602,7 @@ static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
  * @vdev: a device whose features are negotiated and that has no queues
  * @nr_request: number of request queues, 1 to the number of possible CPUs
  * @ops: what the queues carry
+ * @changed: see struct virtiofs_vqs
  *
  * Sets DRIVER_OK: the queues take submissions when this returns.
  *
@@ -569,12 +611,13 @@ static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
  */
 struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 					unsigned int nr_request,
-					const struct virtiofs_vqs_ops *ops)
+					const struct virtiofs_vqs_ops *ops,
+					void (*changed)(struct virtiofs_vqs *))
 {
 	struct virtiofs_vqs *vqs;
 	int err;
 
-	vqs = vqs_alloc(vdev, VIRTIOFS_VQ_REQUEST + nr_request, ops);
+	vqs = vqs_alloc(vdev, VIRTIOFS_VQ_REQUEST + nr_request, ops, changed);
 	if (!vqs)
 		return ERR_PTR(-ENOMEM);
 
@@ -592,6 +635,7 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 err_del_rings:
 	vdev->config->del_vqs(vdev);
 err_free_vqs:
+	vdev->priv = NULL;
 	vqs_free(vqs);
 	return ERR_PTR(err);
 }
@@ -611,27 +655,44 @@ static void vq_detach(struct virtiofs_vq *vq)
 	timer_shutdown_sync(&vq->retry);
 	cancel_work_sync(&vq->work);
 
+	fifo_init(&orphans);
+	spin_lock(&vq->lock);
 	/* Answers that came before the reset are good */
 	while ((buf = virtqueue_get_buf(vq->ring, &len))) {
 		buf->len = len;
 		buf->error = 0;
-		list_add_tail(&buf->node, &batch);
+		list_move_tail(&buf->node, &batch);
 	}
 	while ((buf = virtqueue_detach_unused_buf(vq->ring))) {
 		buf->len = 0;
 		buf->error = -ECONNABORTED;
-		list_add_tail(&buf->node, &batch);
+		list_move_tail(&buf->node, &batch);
 	}
-
-	fifo_init(&orphans);
-	spin_lock(&vq->lock);
-	vq->in_ring = 0;
 	fifo_splice(&orphans, &vq->failed);
 	fifo_splice(&orphans, &vq->backlog);
 	spin_unlock(&vq->lock);
 
 	vq_end_batch(vq, &batch);
 	vq_end_fifo(vq, &orphans, -ECONNABORTED);
+}
+
+static void vqs_kill_locked(struct virtiofs_vqs *vqs)
+{
+	unsigned int i;
+
+	for (i = 0; i < vqs->nr; i++) {
+		spin_lock(&vqs->vq[i].lock);
+		WRITE_ONCE(vqs->vq[i].dead, true);
+		spin_unlock(&vqs->vq[i].lock);
+	}
+	/* Whoever saw a living queue has notified it after this */
+	synchronize_rcu();
+	virtio_reset_device(vqs->vdev);
+	/* The device's interrupt finds the queues by it */
+	vqs->vdev->priv = NULL;
+	for (i = 0; i < vqs->nr; i++)
+		vq_detach(&vqs->vq[i]);
+	vqs->vdev->config->del_vqs(vqs->vdev);
 }
 
 /**
@@ -648,24 +709,12 @@ static void vq_detach(struct virtiofs_vq *vq)
  */
 void virtiofs_vqs_kill(struct virtiofs_vqs *vqs)
 {
-	unsigned int i;
-
 	guard(mutex)(&vqs->lock);
-	if (vqs->killed)
+	if (vqs->state == VIRTIOFS_KILLED)
 		return;
-	vqs->killed = true;
-
-	for (i = 0; i < vqs->nr; i++) {
-		spin_lock(&vqs->vq[i].lock);
-		WRITE_ONCE(vqs->vq[i].dead, true);
-		spin_unlock(&vqs->vq[i].lock);
-	}
-	/* Whoever saw a living queue has notified it after this */
-	synchronize_rcu();
-	virtio_reset_device(vqs->vdev);
-	for (i = 0; i < vqs->nr; i++)
-		vq_detach(&vqs->vq[i]);
-	vqs->vdev->config->del_vqs(vqs->vdev);
+	vqs_kill_locked(vqs);
+	WRITE_ONCE(vqs->state, VIRTIOFS_KILLED);
+	vqs->changed(vqs);
 }
 
 /**
@@ -678,6 +727,87 @@ void virtiofs_vqs_kill(struct virtiofs_vqs *vqs)
 void virtiofs_vqs_kill_async(struct virtiofs_vqs *vqs)
 {
 	queue_work(virtiofs_kill_wq, &vqs->kill_work);
+}
+
+/**
+ * virtiofs_vqs_check_async() - have the queues killed if the device needs that
+ * @vqs: the queues
+ *
+ * The device says so by NEEDS_RESET (virtio specification 2.1.2).
+ *
+ * Context: any, does not sleep.  As for virtiofs_vqs_kill_async().
+ */
+void virtiofs_vqs_check_async(struct virtiofs_vqs *vqs)
+{
+	queue_work(virtiofs_kill_wq, &vqs->check_work);
+}
+
+/**
+ * virtiofs_vqs_set_responding() - say whether the device answers in time
+ * @vqs: the queues
+ * @responding: does it?
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding)
+{
+	enum virtiofs_vqs_state state = responding ? VIRTIOFS_RUNNING :
+						     VIRTIOFS_NOT_RESPONDING;
+
+	guard(mutex)(&vqs->lock);
+	if (vqs->state == VIRTIOFS_KILLED || vqs->state == state)
+		return;
+	WRITE_ONCE(vqs->state, state);
+	vqs->changed(vqs);
+}
+
+/**
+ * virtiofs_vqs_scan() - look at all requests that the device has
+ * @vqs: the queues
+ * @fn: called for each, queue by queue, the oldest first
+ * @arg: for @fn
+ *
+ * Context: any but interrupts.  Does not sleep.
+ * Return: true if @fn has returned true.
+ */
+bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
+		       void *arg)
+{
+	struct virtiofs_buf *buf;
+	struct virtiofs_vq *vq;
+	unsigned int i;
+
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
+		vq = &vqs->vq[i];
+		spin_lock(&vq->lock);
+		list_for_each_entry(buf, &vq->in_ring, node) {
+			if (fn(buf->link, buf->since, arg)) {
+				spin_unlock(&vq->lock);
+				return true;
+			}
+		}
+		spin_unlock(&vq->lock);
+	}
+	return false;
+}
+
+/**
+ * virtiofs_vqs_are_idle() - have all submissions ended?
+ * @vqs: the queues
+ *
+ * Context: any.
+ * Return: true if there is no submission to a request queue, at one moment for
+ * each queue.
+ */
+bool virtiofs_vqs_are_idle(struct virtiofs_vqs *vqs)
+{
+	unsigned int i;
+
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
+		if (READ_ONCE(vqs->vq[i].pending))
+			return false;
+	}
+	return true;
 }
 
 /**
@@ -698,6 +828,26 @@ void virtiofs_vqs_drain(struct virtiofs_vqs *vqs)
 }
 
 /**
+ * virtiofs_vqs_cancel() - take a submission back that has not begun
+ * @vqs: the queues
+ * @link: a submission to one of the request queues
+ *
+ * Context: process context.  Does not sleep.
+ * Return: true if the device never had the submission, and done() will not be
+ * called for it; false if it is too late.
+ */
+bool virtiofs_vqs_cancel(struct virtiofs_vqs *vqs, struct llist_node *link)
+{
+	unsigned int i;
+
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
+		if (vq_cancel(&vqs->vq[i], link))
+			return true;
+	}
+	return false;
+}
+
+/**
  * virtiofs_vqs_are_dead() - has the device been taken away from its queues?
  * @vqs: the queues
  *
@@ -707,7 +857,7 @@ void virtiofs_vqs_drain(struct virtiofs_vqs *vqs)
 bool virtiofs_vqs_are_dead(struct virtiofs_vqs *vqs)
 {
 	guard(mutex)(&vqs->lock);
-	return vqs->killed;
+	return vqs->state == VIRTIOFS_KILLED;
 }
 
 /**
@@ -728,9 +878,10 @@ static void vqs_release(struct kref *ref)
 	unsigned int i;
 
 	cancel_work_sync(&vqs->kill_work);
+	cancel_work_sync(&vqs->check_work);
 	for (i = 0; i < vqs->nr; i++)
 		cancel_work_sync(&vqs->vq[i].work);
-	WARN_ON_ONCE(!vqs->killed);
+	WARN_ON_ONCE(vqs->state != VIRTIOFS_KILLED);
 	/* A submission may end before virtiofs_vq_submit() has returned */
 	synchronize_rcu();
 	vqs_free(vqs);

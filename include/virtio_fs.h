@@ -9,6 +9,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/virtio_fs.h>
+#include <linux/workqueue.h>
 
 #include "fuse_glue.h"
 
@@ -30,6 +31,7 @@ struct virtio_device;
  *	never taken under the mutex of the list.
  * @gone: removed; there will be no new session
  * @vqs: the queues that a new session gets; NULL when a restart failed
+ * @state_work: tells user space that the state has changed
  */
 struct virtiofs_device {
 	struct kobject kobj;
@@ -42,6 +44,7 @@ struct virtiofs_device {
 	struct mutex lock; /* start, restart, remove */
 	bool gone;
 	struct virtiofs_vqs *vqs;
+	struct work_struct state_work;
 };
 
 /**

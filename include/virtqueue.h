@@ -49,8 +49,10 @@ struct virtiofs_fifo {
 
 /**
  * struct virtiofs_buf - a request's place in a queue, with memory of its own
- * @node: on the queue's list of free bufs, or on a batch of completed ones
+ * @node: on the queue's list of free bufs, on that of those in the ring, or on
+ *	a batch of completed ones
  * @link: the submission that has this place
+ * @since: when it came into the ring, in jiffies
  * @len: number of bytes that the device claims to have written
  * @error: 0, or why the device did not complete the request
  * @data: headers and arguments; written and read by the device
@@ -62,6 +64,7 @@ struct virtiofs_fifo {
 struct virtiofs_buf {
 	struct list_head node;
 	struct llist_node *link;
+	unsigned long since;
 	unsigned int len;
 	int error;
 	u8 data[] __aligned(8);
@@ -98,7 +101,8 @@ struct virtiofs_sgl {
  *	that ends the submission.  Context: under the queue's lock.
  * @done: The submission at @link has ended.  @buf is where its reply lies, or
  *	NULL when the device never had it.  @error is 0 when the device returned
- *	the request, else the reason.  Called once for each submission.
+ *	the request, else the reason.  Called once for each submission that is
+ *	not cancelled.
  *	Context: process context, no lock held.
  */
 struct virtiofs_vq_ops {
@@ -129,7 +133,7 @@ struct virtiofs_vqs_ops {
  *	not touched any more.  Final: a device that starts again gets new queues.
  * @ring: the virtqueue; gone when @dead.  Notified without the lock, in the
  *	RCU section of the submission.
- * @in_ring: number of bufs that the device owns
+ * @in_ring: bufs that the device owns, the oldest first
  * @pending: number of submissions that done() has not finished
  * @completed: number of submissions that done() has finished; may be read
  *	without the lock, to see whether there is progress
@@ -154,7 +158,7 @@ struct virtiofs_vq {
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	bool dead;
 	struct virtqueue *ring;
-	unsigned int in_ring;
+	struct list_head in_ring;
 	unsigned int pending;
 	u64 completed;
 	struct virtiofs_fifo backlog;
@@ -168,12 +172,39 @@ struct virtiofs_vq {
 };
 
 /**
+ * enum virtiofs_vqs_state - how queues are doing
+ * @VIRTIOFS_RUNNING: as they should
+ * @VIRTIOFS_NOT_RESPONDING: the device keeps a request for long
+ * @VIRTIOFS_KILLED: the device was taken away from them
+ */
+enum virtiofs_vqs_state {
+	VIRTIOFS_RUNNING,
+	VIRTIOFS_NOT_RESPONDING,
+	VIRTIOFS_KILLED,
+};
+
+/**
+ * typedef virtiofs_scan_fn - look at a submission that the device has
+ * @link: the submission
+ * @since: when it came into the ring, in jiffies
+ * @arg: of virtiofs_vqs_scan()
+ *
+ * Called under the queue's lock.  Returns true to end the scan.
+ */
+typedef bool (*virtiofs_scan_fn)(struct llist_node *link, unsigned long since,
+				 void *arg);
+
+/**
  * struct virtiofs_vqs - the queues of a device, from start to kill
  * @ref: one for the device, one for each session
- * @vdev: the device; not to be touched once @killed
+ * @vdev: the device; not to be touched once killed
+ * @changed: called when @state has changed, under @lock, and never again once
+ *	virtiofs_vqs_kill() has returned; must not sleep
  * @lock: serializes virtiofs_vqs_kill(); may be held across a device reset
- * @killed: the device was reset and the rings are gone; under @lock
+ * @state: how the queues are doing; changed under @lock.  KILLED is final: the
+ *	device was reset and the rings are gone.
  * @kill_work: virtiofs_vqs_kill() for those who cannot sleep
+ * @check_work: looks whether the device needs a reset
  * @map: for each possible CPU the index of its request queue; init-only
  * @nr: number of queues, hiprio included; init-only
  * @vq: the queues
@@ -181,9 +212,11 @@ struct virtiofs_vq {
 struct virtiofs_vqs {
 	struct kref ref;
 	struct virtio_device *vdev;
+	void (*changed)(struct virtiofs_vqs *vqs);
 	struct mutex lock; /* kill */
-	bool killed;
+	enum virtiofs_vqs_state state;
 	struct work_struct kill_work;
+	struct work_struct check_work;
 	unsigned int *map;
 	unsigned int nr;
 	struct virtiofs_vq vq[] __counted_by(nr);
@@ -198,10 +231,17 @@ void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
 
 struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 					unsigned int nr_request,
-					const struct virtiofs_vqs_ops *ops);
+					const struct virtiofs_vqs_ops *ops,
+					void (*changed)(struct virtiofs_vqs *));
 void virtiofs_vqs_kill(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_kill_async(struct virtiofs_vqs *vqs);
+void virtiofs_vqs_check_async(struct virtiofs_vqs *vqs);
+void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding);
+bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
+		       void *arg);
+bool virtiofs_vqs_are_idle(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);
+bool virtiofs_vqs_cancel(struct virtiofs_vqs *vqs, struct llist_node *link);
 bool virtiofs_vqs_are_dead(struct virtiofs_vqs *vqs);
 struct virtiofs_vqs *virtiofs_vqs_get(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_put(struct virtiofs_vqs *vqs);

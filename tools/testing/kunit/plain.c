@@ -79,13 +79,17 @@ struct plain *plain_of(struct mock_device *mock)
 	return mock->private;
 }
 
+static void plain_changed(struct virtiofs_vqs *vqs)
+{
+}
+
 static int plain_probe(struct virtio_device *vdev)
 {
 	struct mock_device *mock = mock_of(vdev);
 	struct virtiofs_vqs *vqs;
 
 	vqs = virtiofs_vqs_start(vdev, le32_to_cpu(mock->config.num_request_queues),
-				 &plain_vqs_ops);
+				 &plain_vqs_ops, plain_changed);
 	if (IS_ERR(vqs))
 		return PTR_ERR(vqs);
 	plain_of(mock)->vqs = vqs;
