@@ -11,11 +11,16 @@
 #include <linux/fs_parser.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
+#include <linux/pid_namespace.h>
+#include <linux/rwsem.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "fuse_glue.h"
 #include "hiprio.h"
+#include "late.h"
 #include "virtqueue.h"
 
 #include "fuse_i.h"
@@ -57,6 +62,22 @@ static void glue_assign_unique(struct fuse_iqueue *fiq, struct fuse_req *req)
 	fuse_request_assign_unique(fiq, req);
 }
 
+/* What is called at the end of a request in the background gets */
+#define GLUE_END_ARGS	struct fuse_args *args, int error
+
+/* Seconds that a request may take: what the client asks for counts as well */
+static unsigned int glue_conn_timeout(struct fuse_conn *fc, unsigned int own)
+{
+	unsigned int client = fc->chan->timeout.req_timeout / HZ;
+
+	return own && client ? min(own, client) : own ?: client;
+}
+
+/* A request outlives the mount that it was made for */
+static void glue_set_mount(struct fuse_req *req, struct fuse_mount *fm)
+{
+}
+
 #else
 
 static struct fuse_iqueue *glue_fiq(struct fuse_conn *fc)
@@ -81,6 +102,18 @@ static void glue_assign_unique(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	if (req->in.h.opcode != FUSE_NOTIFY_REPLY)
 		req->in.h.unique = fuse_get_unique(fiq);
+}
+
+#define GLUE_END_ARGS	struct fuse_mount *fm, struct fuse_args *args, int error
+
+static unsigned int glue_conn_timeout(struct fuse_conn *fc, unsigned int own)
+{
+	return own;
+}
+
+static void glue_set_mount(struct fuse_req *req, struct fuse_mount *fm)
+{
+	req->fm = fm;
 }
 
 #endif
@@ -124,8 +157,17 @@ static void glue_zero_page(struct fuse_args_pages *ap, unsigned int i,
 #endif
 /* End of differences between kernels */
 
+/* How often requests in flight are looked at */
+#define GLUE_WATCH_PERIOD	HZ
+
+/* How old a request is when the device is said not to respond, in seconds */
+#define GLUE_SLOW		30
+
 /* How long the device may show no progress while its session is ended */
 #define GLUE_UMOUNT_PATIENCE	(30 * HZ)
+
+/* How long a task that exits waits for a reply: nobody can kill it any more */
+#define GLUE_EXIT_PATIENCE	(2 * HZ)
 
 /*
  * What FUSE_INIT must not negotiate, in whichever direction: io_uring is a
@@ -134,6 +176,10 @@ static void glue_zero_page(struct fuse_args_pages *ap, unsigned int i,
 #define GLUE_INIT_REFUSED	(BIT_ULL(37) /* FUSE_PASSTHROUGH */ | \
 				 BIT_ULL(41) /* FUSE_OVER_IO_URING */ | \
 				 BIT_ULL(43) /* FUSE_HAS_IO_URING_BUFPOOL */)
+
+static unsigned int glue_timeout;
+module_param_named(timeout, glue_timeout, uint, 0644);
+MODULE_PARM_DESC(timeout, "Seconds that the device has to answer a request, for mounts without the option of this name (0, the default: for ever)");
 
 /*
  * Ends requests whose end may block, for instance on a page lock.  The queues'
@@ -145,11 +191,16 @@ static struct workqueue_struct *glue_wq;
 /**
  * struct glue_conn - a FUSE connection over the queues of a device
  * @session: the device's side; init-only
- * @fm: the mount that is no submount; init-only
+ * @fm: the mount that is no submount; lives as long as any; init-only
  * @closed: FORGETs are of no use any more; set once
+ * @timeout: seconds that the device has to answer a request, or 0; init-only
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
+ * @watch: looks after requests in flight, as long as there are any
+ * @slow: the device was said not to respond; of @watch alone
  * @watchdog: kills the queues when the end of the session makes no progress
  * @completed: number of requests that had ended when @watchdog last looked
+ * @stuck: number of requests that had ended when a task that exits lost its
+ *	patience, or U64_MAX
  * @lock: protects @blocking
  * @blocking: requests whose end may block
  * @end_work: ends them
@@ -160,13 +211,33 @@ struct glue_conn {
 	struct virtiofs_session *session;
 	struct fuse_mount *fm;
 	bool closed;
+	unsigned int timeout;
 	struct wait_queue_entry abort_entry;
+	struct delayed_work watch;
+	bool slow;
 	struct delayed_work watchdog;
 	u64 completed;
+	u64 stuck;
 	spinlock_t lock; /* of @blocking, innermost */
 	struct list_head blocking;
 	struct work_struct end_work;
 };
+
+/**
+ * struct glue_fs_context - what a mount asks for
+ * @fuse: the FUSE client's part, to which fsc->fs_private points
+ * @timeout: see struct glue_conn
+ */
+struct glue_fs_context {
+	struct fuse_fs_context fuse;
+	unsigned int timeout;
+};
+
+static struct glue_fs_context *glue_context_of(struct fs_context *fsc)
+{
+	return container_of((struct fuse_fs_context *)fsc->fs_private,
+			    struct glue_fs_context, fuse);
+}
 
 static struct glue_conn *glue_conn_of(struct fuse_conn *fc)
 {
@@ -178,15 +249,55 @@ static struct virtiofs_vq *glue_hiprio(struct glue_conn *conn)
 	return &conn->session->vqs->vq[VIRTIOFS_VQ_HIPRIO];
 }
 
-/*
- * A request's @list is free from hand-over to end: we keep it off the lists of
- * the FUSE client, which could end it there while the device still owns it.
+/**
+ * struct glue_orphan - a request whose caller does not wait for the reply
+ * @conn: the connection
+ * @req: the request, with a reference
+ * @args: the caller's arguments, of which only the sizes are left
+ * @borrowed: inode that the request is for, if a lookup of it is taken from
+ *	the FUSE client as long as the device has the request, or 0
+ * @work: does what is left to be done when the reply has come
+ * @late: what to give back
+ * @giveback: arguments of the request that does
+ * @nr: number of @folios
+ * @folios: memory that the device may still use, referenced
+ *
+ * Made by the caller when it leaves, freed by @work.
  */
-static_assert(sizeof(struct llist_node) <= sizeof_field(struct fuse_req, list));
+struct glue_orphan {
+	struct glue_conn *conn;
+	struct fuse_req *req;
+	struct fuse_args args;
+	u64 borrowed;
+	struct work_struct work;
+	struct virtiofs_late late;
+	struct fuse_args giveback;
+	unsigned int nr;
+	struct folio *folios[] __counted_by(nr);
+};
 
-static struct llist_node *glue_link_of(struct fuse_req *req)
+/* Instead of an orphan: the reply is there, it is too late to leave */
+#define GLUE_ENDED	((struct glue_orphan *)1)
+
+/**
+ * struct glue_sub - what we need of a request while it is with us
+ * @link: for the queue
+ * @orphan: NULL, and then once and for all the orphan that the caller left, or
+ *	GLUE_ENDED by done()
+ *
+ * Lies in the request's @list: we keep it off the lists of the FUSE client,
+ * which could end it there while the device still owns it.
+ */
+struct glue_sub {
+	struct llist_node link;
+	struct glue_orphan *orphan;
+};
+
+static_assert(sizeof(struct glue_sub) <= sizeof_field(struct fuse_req, list));
+
+static struct glue_sub *glue_sub_of(struct fuse_req *req)
 {
-	return (struct llist_node *)&req->list.next;
+	return (struct glue_sub *)&req->list;
 }
 
 static struct fuse_req *glue_req_of(struct llist_node *link)
@@ -428,17 +539,16 @@ static void glue_read_args(struct fuse_req *req, void *p)
 	}
 }
 
-/* The server's result for @req, or -EIO with one message for a reply that lies */
-static int glue_read_reply(struct fuse_req *req, struct virtiofs_buf *buf)
+/*
+ * The server's result for @req, or -EIO with one message for a reply that lies.
+ * If it is 0, the sizes of the arguments are those of the reply.
+ */
+static int glue_check_reply(struct fuse_req *req, struct glue_conn *conn,
+			    struct virtiofs_buf *buf)
 {
 	void *reply = glue_memory(req, buf) + glue_reply_offset(req);
-	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
 	struct fuse_out_header oh;
 	const char *fault;
-
-	/* Servers that end with the session leave its last reply empty */
-	if (!buf->len && req->in.h.opcode == FUSE_DESTROY)
-		return 0;
 
 	fault = glue_read_header(req, reply, buf->len, &oh);
 	if (!fault && !oh.error)
@@ -449,9 +559,29 @@ static int glue_read_reply(struct fuse_req *req, struct virtiofs_buf *buf)
 				    oh.len, buf->len, oh.error);
 		return -EIO;
 	}
-	if (!oh.error)
-		glue_read_args(req, reply + sizeof(oh));
 	return oh.error;
+}
+
+/* The arguments of the reply, behind its header */
+static void *glue_reply_args(struct fuse_req *req, struct virtiofs_buf *buf)
+{
+	return glue_memory(req, buf) + glue_reply_offset(req) +
+	       sizeof(struct fuse_out_header);
+}
+
+static int glue_read_reply(struct fuse_req *req, struct virtiofs_buf *buf)
+{
+	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
+	int error;
+
+	/* Servers that end with the session leave its last reply empty */
+	if (!buf->len && req->in.h.opcode == FUSE_DESTROY)
+		return 0;
+
+	error = glue_check_reply(req, conn, buf);
+	if (!error)
+		glue_read_args(req, glue_reply_args(req, buf));
+	return error;
 }
 
 static void glue_end_work(struct work_struct *work)
@@ -489,29 +619,6 @@ static void glue_end(struct fuse_req *req)
 	spin_unlock(&conn->lock);
 }
 
-/* See struct virtiofs_vq_ops */
-static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
-		      int error)
-{
-	struct fuse_req *req = glue_req_of(link);
-
-	if (!error && test_bit(FR_ISREPLY, &req->flags))
-		error = glue_read_reply(req, buf);
-	glue_free_big(req);
-	req->out.h.error = error;
-	glue_end(req);
-}
-
-static const struct virtiofs_vq_ops glue_request_ops = {
-	.map = glue_map,
-	.done = glue_done,
-};
-
-const struct virtiofs_vqs_ops virtiofs_glue_vqs_ops = {
-	.hiprio = &virtiofs_hiprio_ops,
-	.request = &glue_request_ops,
-};
-
 /* hiprio.c takes the FUSE client's links as they are */
 static_assert(offsetof(struct virtiofs_forget, nodeid) ==
 	      offsetof(struct fuse_forget_link, forget_one.nodeid));
@@ -532,6 +639,195 @@ static void glue_send_forget(struct fuse_iqueue *fiq,
 				       (struct virtiofs_forget *)link);
 }
 
+static void glue_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup)
+{
+	struct fuse_forget_link *link;
+
+	link = kzalloc_obj(*link, GFP_NOFS | __GFP_NOFAIL);
+	link->forget_one.nodeid = nodeid;
+	link->forget_one.nlookup = nlookup;
+	glue_send_forget(glue_fiq(conn->fm->fc), link);
+}
+
+static int glue_is_inode(struct inode *inode, void *nodeid)
+{
+	return get_node_id(inode) == *(u64 *)nodeid;
+}
+
+/*
+ * Add @n to what the FUSE client will tell the server to forget of an inode.
+ * Returns false if it does not know the inode, or has no lookup to take.
+ */
+static bool glue_add_lookup(struct glue_conn *conn, u64 nodeid, int n)
+{
+	struct fuse_conn *fc = conn->fm->fc;
+	struct inode *inode = NULL;
+	struct fuse_mount *fm;
+	struct fuse_inode *fi;
+	bool added;
+
+	/* No mount ends while we have its inode */
+	guard(rwsem_read)(&fc->killsb);
+	list_for_each_entry(fm, &fc->mounts, fc_entry) {
+		if (fm->sb)
+			inode = ilookup5(fm->sb, nodeid, glue_is_inode,
+					 &nodeid);
+		if (inode)
+			break;
+	}
+	if (!inode)
+		return false;
+	fi = get_fuse_inode(inode);
+	spin_lock(&fi->lock);
+	added = n > 0 || fi->nlookup;
+	if (added)
+		fi->nlookup += n;
+	spin_unlock(&fi->lock);
+	iput(inode);
+	return added;
+}
+
+/*
+ * The FUSE client may forget an inode when nobody waits for a request any more
+ * that is about it, but the server shall not before that request has ended.
+ */
+static void glue_borrow_lookup(struct glue_orphan *orphan, u64 nodeid)
+{
+	if (nodeid != FUSE_ROOT_ID &&
+	    glue_add_lookup(orphan->conn, nodeid, -1))
+		orphan->borrowed = nodeid;
+}
+
+static void glue_return_lookup(struct glue_orphan *orphan)
+{
+	if (orphan->borrowed &&
+	    !glue_add_lookup(orphan->conn, orphan->borrowed, 1))
+		glue_forget(orphan->conn, orphan->borrowed, 1);
+}
+
+static void glue_orphan_free(struct glue_orphan *orphan)
+{
+	unsigned int i;
+
+	for (i = 0; i < orphan->nr; i++)
+		folio_put(orphan->folios[i]);
+	kvfree(orphan);
+}
+
+static void glue_giveback_end(GLUE_END_ARGS)
+{
+	struct glue_orphan *orphan = container_of(args, struct glue_orphan,
+						  giveback);
+
+	queue_work(glue_wq, &orphan->work);
+}
+
+/* Release a handle or unlock a lock.  Returns true if @work goes on later. */
+static bool glue_give_back(struct glue_orphan *orphan)
+{
+	struct fuse_args *args = &orphan->giveback;
+
+	args->opcode = orphan->late.opcode;
+	if (!args->opcode)
+		return false;
+	orphan->late.opcode = 0;
+	args->nodeid = orphan->late.nodeid;
+	args->in_numargs = 1;
+	args->in_args[0].size = orphan->late.len;
+	args->in_args[0].value = &orphan->late.release;
+	args->force = true;
+	args->nocreds = true;
+	args->end = glue_giveback_end;
+	return !fuse_simple_background(orphan->conn->fm, args,
+				       GFP_NOFS | __GFP_NOFAIL);
+}
+
+/* Entries of a directory that nobody reads come with a lookup each */
+static void glue_forget_entries(struct glue_orphan *orphan)
+{
+	size_t len = orphan->args.out_args[0].size, pos = 0, done, run;
+	void *entries = kvmalloc(len, GFP_NOFS | __GFP_NOFAIL);
+	unsigned int i;
+	u64 nodeid;
+
+	for (i = 0, done = 0; i < orphan->nr && done < len; i++, done += run) {
+		run = min(len - done, PAGE_SIZE);
+		memcpy_from_page(entries + done,
+				 folio_page(orphan->folios[i], 0), 0, run);
+	}
+	while ((nodeid = virtiofs_late_entry(entries, done, &pos)))
+		glue_forget(orphan->conn, nodeid, 1);
+	kvfree(entries);
+}
+
+/* Not in a queue's worker, since an inode's end waits for other requests */
+static void glue_orphan_work(struct work_struct *work)
+{
+	struct glue_orphan *orphan = container_of(work, struct glue_orphan,
+						  work);
+
+	/* The server may want to have its handles back before its inodes */
+	if (glue_give_back(orphan))
+		return;
+	if (orphan->late.entries)
+		glue_forget_entries(orphan);
+	if (orphan->late.forget)
+		glue_forget(orphan->conn, orphan->late.forget, 1);
+	glue_return_lookup(orphan);
+	/* It has ended for the FUSE client, so this only puts it */
+	fuse_request_end(orphan->req);
+	glue_orphan_free(orphan);
+}
+
+/* The caller has left, and the request with all its memory is ours alone */
+static void glue_done_orphan(struct glue_orphan *orphan,
+			     struct virtiofs_buf *buf, int error)
+{
+	struct fuse_req *req = orphan->req;
+	void *first;
+
+	req->args = &orphan->args;
+	glue_set_mount(req, orphan->conn->fm);
+	if (!error && !glue_check_reply(req, orphan->conn, buf)) {
+		first = glue_reply_args(req, buf);
+		virtiofs_late_reply(&orphan->late, &req->in.h,
+				    glue_memory(req, buf) + sizeof(req->in.h),
+				    first,
+				    first + orphan->args.out_args[0].size);
+	}
+	glue_free_big(req);
+	queue_work(glue_wq, &orphan->work);
+}
+
+/* See struct virtiofs_vq_ops */
+static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
+		      int error)
+{
+	struct fuse_req *req = glue_req_of(link);
+	struct glue_orphan *orphan;
+
+	orphan = xchg(&glue_sub_of(req)->orphan, GLUE_ENDED);
+	if (unlikely(orphan)) {
+		glue_done_orphan(orphan, buf, error);
+		return;
+	}
+	if (!error && test_bit(FR_ISREPLY, &req->flags))
+		error = glue_read_reply(req, buf);
+	glue_free_big(req);
+	req->out.h.error = error;
+	glue_end(req);
+}
+
+static const struct virtiofs_vq_ops glue_request_ops = {
+	.map = glue_map,
+	.done = glue_done,
+};
+
+const struct virtiofs_vqs_ops virtiofs_glue_vqs_ops = {
+	.hiprio = &virtiofs_hiprio_ops,
+	.request = &glue_request_ops,
+};
+
 /*
  * The FUSE client sends a FORGET as a request when it could not make an inode
  * of a directory entry.  It must not go over a request queue (virtio
@@ -540,26 +836,275 @@ static void glue_send_forget(struct fuse_iqueue *fiq,
 static void glue_send_forget_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	const struct fuse_forget_in *in = req->args->in_args[0].value;
-	struct fuse_forget_link *link;
 
-	link = kzalloc_obj(*link, GFP_NOFS | __GFP_NOFAIL);
-	link->forget_one.nodeid = req->in.h.nodeid;
-	link->forget_one.nlookup = in->nlookup;
-	glue_send_forget(fiq, link);
+	glue_forget(fiq->priv, req->in.h.nodeid, in->nlookup);
 	fuse_request_end(req);
 }
 
 /*
- * An interrupt is a hint that a server may ignore.  Not sending any leaves the
- * caller to wait for the reply, as it does with such servers.
+ * May the device keep the memory of @req when its caller goes on?  Not if that
+ * is a page of the page cache: it would be unlocked, and filled by somebody
+ * else, before the device writes to it.
+ */
+static bool glue_may_leave(struct fuse_req *req)
+{
+	if (!test_bit(FR_ISREPLY, &req->flags))
+		return false;
+	switch (req->in.h.opcode) {
+	case FUSE_INIT:
+	case FUSE_DESTROY:
+		return false;
+	case FUSE_READ:
+		return req->args->user_pages;
+	default:
+		return true;
+	}
+}
+
+/* An orphan for @req with references to all that the device may use, or NULL */
+static struct glue_orphan *glue_orphan_new(struct glue_conn *conn,
+					   struct fuse_req *req)
+{
+	struct fuse_args *args = req->args;
+	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
+	unsigned int i, nr = 0;
+	struct glue_orphan *orphan;
+	struct folio *folio;
+
+	if (args->in_pages || args->out_pages)
+		nr = glue_nr_pages(ap);
+	orphan = kvzalloc(struct_size(orphan, folios, nr), GFP_NOFS);
+	if (!orphan)
+		return NULL;
+	orphan->conn = conn;
+	orphan->req = req;
+	orphan->args = *args;
+	INIT_WORK(&orphan->work, glue_orphan_work);
+	orphan->nr = nr;
+	for (i = 0; i < nr; i++) {
+		folio = page_folio(glue_page(ap, i));
+		/* What kmalloc() gave lives as long as its user says */
+		if (folio_test_slab(folio) || !folio_try_get(folio)) {
+			orphan->nr = i;
+			glue_orphan_free(orphan);
+			return NULL;
+		}
+		orphan->folios[i] = folio;
+	}
+	return orphan;
+}
+
+/* End @req for its caller, which does not wait for the device any more */
+static void glue_interrupted(struct fuse_req *req)
+{
+	req->out.h.error = -EINTR;
+	clear_bit(FR_SENT, &req->flags);
+	fuse_request_end(req);
+}
+
+/*
+ * The caller of @req has been killed.  Let it go, if that is safe: what the
+ * device may still read or write is kept until it returns the request.
+ */
+static void glue_leave(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct glue_sub *sub = glue_sub_of(req);
+	struct glue_orphan *orphan;
+
+	if (virtiofs_vqs_cancel(conn->session->vqs, &sub->link)) {
+		glue_free_big(req);
+		INIT_LIST_HEAD(&req->list);
+		glue_interrupted(req);
+		return;
+	}
+	if (!glue_may_leave(req))
+		return;
+	orphan = glue_orphan_new(conn, req);
+	if (!orphan)
+		return;
+	glue_borrow_lookup(orphan, req->in.h.nodeid);
+	refcount_inc(&req->count);
+	if (cmpxchg(&sub->orphan, NULL, orphan)) {
+		refcount_dec(&req->count);
+		glue_return_lookup(orphan);
+		glue_orphan_free(orphan);
+		return;
+	}
+	glue_interrupted(req);
+}
+
+/*
+ * Called in the task that waits for @req, when it has got a signal for the
+ * first time.  A server may ignore an interrupt, so none is sent; but if the
+ * signal is fatal the caller need not wait for the server.
  */
 static void glue_send_interrupt(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
+	struct glue_conn *conn = fiq->priv;
+
+	if (!wait_event_killable(req->waitq,
+				 test_bit(FR_FINISHED, &req->flags)))
+		return;
+	if (req->in.h.opcode == FUSE_DESTROY)
+		virtiofs_vqs_kill_async(conn->session->vqs);
+	else
+		glue_leave(conn, req);
+}
+
+/*
+ * A task that exits takes no signals, so that nothing would end its wait for a
+ * server that is gone.  It has no use for the result, either.
+ */
+static void glue_wait_exiting(struct glue_conn *conn, struct fuse_req *req)
+{
+	u64 completed = virtiofs_vqs_completed(conn->session->vqs);
+	bool stuck = READ_ONCE(conn->stuck) == completed;
+
+	if (req->in.h.opcode == FUSE_DESTROY)
+		return;
+	if (wait_event_timeout(req->waitq, test_bit(FR_FINISHED, &req->flags),
+			       stuck ? 0 : GLUE_EXIT_PATIENCE))
+		return;
+	/* A task with many open files loses patience once, not for each */
+	WRITE_ONCE(conn->stuck, virtiofs_vqs_completed(conn->session->vqs));
+	glue_leave(conn, req);
+}
+
+/* Has the task that has sent @req been killed, or does it exit? */
+static bool glue_is_killed(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct task_struct *task;
+	bool killed;
+
+	rcu_read_lock();
+	task = pid_task(find_pid_ns(req->in.h.pid, conn->fm->fc->pid_ns),
+			PIDTYPE_PID);
+	killed = task && (fatal_signal_pending(task) ||
+			  (READ_ONCE(task->flags) & PF_EXITING));
+	rcu_read_unlock();
+	return killed;
+}
+
+/**
+ * struct glue_find - a search for a request whose caller has been killed
+ * @conn: the connection
+ * @found: the request, with a reference
+ */
+struct glue_find {
+	struct glue_conn *conn;
+	struct fuse_req *found;
+};
+
+/* See virtiofs_scan_fn */
+static bool glue_find_killed(struct llist_node *link, unsigned long since,
+			     void *arg)
+{
+	struct fuse_req *req = glue_req_of(link);
+	struct glue_find *find = arg;
+
+	if (!test_bit(FR_BACKGROUND, &req->flags) ||
+	    READ_ONCE(glue_sub_of(req)->orphan) || !req->args->user_pages ||
+	    !glue_is_killed(find->conn, req))
+		return false;
+	/* It is in the ring, so it cannot have ended */
+	refcount_inc(&req->count);
+	find->found = req;
+	return true;
+}
+
+/*
+ * Direct I/O may be sent in the background, and its caller waits for all of it
+ * without an eye on signals.
+ */
+static void glue_leave_killed(struct glue_conn *conn)
+{
+	struct glue_find find = { .conn = conn };
+	struct fuse_req *req;
+	bool left;
+
+	while (virtiofs_vqs_scan(conn->session->vqs, glue_find_killed, &find)) {
+		req = find.found;
+		glue_leave(conn, req);
+		left = test_bit(FR_FINISHED, &req->flags);
+		/* The last reference is one to a request that has ended */
+		if (!refcount_dec_not_one(&req->count))
+			fuse_request_end(req);
+		if (!left)
+			return;
+	}
+}
+
+/**
+ * struct glue_oldest - the oldest of the requests that have to be answered soon
+ * @since: when the device got it, in jiffies
+ * @opcode: what it is, or 0 if there is none
+ */
+struct glue_oldest {
+	unsigned long since;
+	u32 opcode;
+};
+
+/* See virtiofs_scan_fn */
+static bool glue_find_oldest(struct llist_node *link, unsigned long since,
+			     void *arg)
+{
+	struct fuse_req *req = glue_req_of(link);
+	struct glue_oldest *oldest = arg;
+
+	/* Waits for somebody else to unlock */
+	if (req->in.h.opcode == FUSE_SETLKW)
+		return false;
+	if (!oldest->opcode || time_before(since, oldest->since)) {
+		oldest->since = since;
+		oldest->opcode = req->in.h.opcode;
+	}
+	return false;
+}
+
+/* The device is said to respond, or not, when that has changed */
+static void glue_set_slow(struct glue_conn *conn, bool slow, u32 opcode,
+			  unsigned int age)
+{
+	if (slow == conn->slow)
+		return;
+	conn->slow = slow;
+	virtiofs_vqs_set_responding(conn->session->vqs, !slow);
+	if (slow)
+		pr_warn("virtiofs: %s: not responding (opcode %u is not answered for %u s)\n",
+			conn->session->tag, opcode, age);
+	else
+		pr_warn("virtiofs: %s: responding again\n",
+			conn->session->tag);
+}
+
+static void glue_watch_work(struct work_struct *work)
+{
+	struct glue_conn *conn = container_of(to_delayed_work(work),
+					      struct glue_conn, watch);
+	unsigned int timeout = glue_conn_timeout(conn->fm->fc, conn->timeout);
+	unsigned int slow = timeout ? min(timeout / 2, GLUE_SLOW) : GLUE_SLOW;
+	struct glue_oldest oldest = {};
+	unsigned int age = 0;
+
+	glue_leave_killed(conn);
+	virtiofs_vqs_scan(conn->session->vqs, glue_find_oldest, &oldest);
+	if (oldest.opcode)
+		age = (jiffies - oldest.since) / HZ;
+	if (timeout && age >= timeout) {
+		pr_err("virtiofs: %s: opcode %u is not answered for %u s, ending the connection\n",
+		       conn->session->tag, oldest.opcode, age);
+		virtiofs_vqs_kill_async(conn->session->vqs);
+		return;
+	}
+	glue_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
+	if (!virtiofs_vqs_are_idle(conn->session->vqs))
+		queue_delayed_work(glue_wq, &conn->watch, GLUE_WATCH_PERIOD);
 }
 
 static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	struct glue_conn *conn = fiq->priv;
+	bool background = test_bit(FR_BACKGROUND, &req->flags);
 
 	glue_assign_unique(fiq, req);
 	clear_bit(FR_PENDING, &req->flags);
@@ -569,8 +1114,14 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	}
 	set_bit(FR_SENT, &req->flags);
 	glue_alloc_big(req);
+	glue_sub_of(req)->orphan = NULL;
 	virtiofs_vq_submit(virtiofs_vqs_pick(conn->session->vqs),
-			   glue_link_of(req));
+			   &glue_sub_of(req)->link);
+	if (!delayed_work_pending(&conn->watch))
+		queue_delayed_work(glue_wq, &conn->watch, GLUE_WATCH_PERIOD);
+	/* The caller has a reference to a request that it waits for */
+	if (unlikely(current->flags & PF_EXITING) && !background)
+		glue_wait_exiting(conn, req);
 }
 
 /* The connection's last call */
@@ -579,6 +1130,7 @@ static void glue_release(struct fuse_iqueue *fiq)
 	struct glue_conn *conn = fiq->priv;
 
 	flush_work(&conn->end_work);
+	cancel_delayed_work_sync(&conn->watch);
 	conn->session->release(conn->session);
 	kfree(conn);
 }
@@ -628,8 +1180,10 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 	if (!conn)
 		return NULL;
 	conn->session = session;
+	conn->stuck = U64_MAX;
 	init_waitqueue_func_entry(&conn->abort_entry, glue_abort);
 	INIT_LIST_HEAD(&conn->abort_entry.entry);
+	INIT_DELAYED_WORK(&conn->watch, glue_watch_work);
 	INIT_DELAYED_WORK(&conn->watchdog, glue_watchdog);
 	spin_lock_init(&conn->lock);
 	INIT_LIST_HEAD(&conn->blocking);
@@ -670,9 +1224,38 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 		return ERR_PTR(-ENOMEM);
 	}
 	conn->fm = fm;
+	conn->timeout = glue_context_of(fsc)->timeout;
 	fc->release = fuse_free_conn;
 	glue_conn_limits(fc, session);
 	return fm;
+}
+
+/* The FUSE client's functions, and ours where there is more to say */
+static struct super_operations glue_super_ops;
+static int (*glue_fuse_show_options)(struct seq_file *m, struct dentry *root);
+
+static int glue_show_options(struct seq_file *m, struct dentry *root)
+{
+	struct fuse_mount *fm = get_fuse_mount_super(root->d_sb);
+	unsigned int timeout = glue_conn_of(fm->fc)->timeout;
+
+	if (timeout)
+		seq_printf(m, ",timeout=%u", timeout);
+	return glue_fuse_show_options(m, root);
+}
+
+/* The FUSE client gives its functions no name that we could see */
+static void glue_override(struct super_block *sb)
+{
+	static DEFINE_MUTEX(lock);
+
+	guard(mutex)(&lock);
+	if (!glue_fuse_show_options) {
+		glue_super_ops = *sb->s_op;
+		glue_fuse_show_options = sb->s_op->show_options;
+		glue_super_ops.show_options = glue_show_options;
+	}
+	sb->s_op = &glue_super_ops;
 }
 
 static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
@@ -693,6 +1276,7 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 	err = fuse_fill_super_common(sb, ctx);
 	if (err)
 		return err;
+	glue_override(sb);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	/* What goes wrong with FUSE_INIT is told to the first call */
 	fuse_send_init(fm);
@@ -788,17 +1372,26 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 void virtiofs_glue_kill_sb(struct super_block *sb)
 {
 	struct fuse_mount *fm = get_fuse_mount_super(sb);
-
+	struct fuse_mount *root = glue_conn_of(fm->fc)->fm;
 	/* Without a root there was no session, since the mount failed */
-	if (sb->s_root && fuse_mount_remove(fm))
+	bool last = !sb->s_root;
+
+	if (sb->s_root && fuse_mount_remove(fm)) {
+		last = true;
 		glue_conn_destroy(fm);
+	}
 	kill_anon_super(sb);
-	fuse_mount_destroy(fm);
+	/* Requests whose callers have left need a mount while there is any */
+	if (fm != root)
+		fuse_mount_destroy(fm);
+	if (last)
+		fuse_mount_destroy(root);
 }
 
 enum {
 	GLUE_OPT_DAX,
 	GLUE_OPT_DAX_MODE,
+	GLUE_OPT_TIMEOUT,
 };
 
 static const struct constant_table glue_dax_modes[] = {
@@ -811,6 +1404,7 @@ static const struct constant_table glue_dax_modes[] = {
 static const struct fs_parameter_spec glue_params[] = {
 	fsparam_flag("dax", GLUE_OPT_DAX),
 	fsparam_enum("dax", GLUE_OPT_DAX_MODE, glue_dax_modes),
+	fsparam_u32("timeout", GLUE_OPT_TIMEOUT),
 	{}
 };
 
@@ -824,14 +1418,23 @@ static const struct fs_parameter_spec glue_params[] = {
 int virtiofs_glue_parse_param(struct fs_context *fsc,
 			      struct fs_parameter *param)
 {
-	struct fuse_fs_context *ctx = fsc->fs_private;
+	struct glue_fs_context *ctx = glue_context_of(fsc);
 	struct fs_parse_result result;
 	int opt = fs_parse(fsc, glue_params, param, &result);
 
-	if (opt < 0)
+	switch (opt) {
+	case GLUE_OPT_DAX:
+		ctx->fuse.dax_mode = FUSE_DAX_ALWAYS;
+		return 0;
+	case GLUE_OPT_DAX_MODE:
+		ctx->fuse.dax_mode = result.uint_32;
+		return 0;
+	case GLUE_OPT_TIMEOUT:
+		ctx->timeout = result.uint_32;
+		return 0;
+	default:
 		return opt;
-	ctx->dax_mode = opt == GLUE_OPT_DAX ? FUSE_DAX_ALWAYS : result.uint_32;
-	return 0;
+	}
 }
 
 /**
@@ -843,8 +1446,13 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
  */
 int virtiofs_glue_init_fs_context(struct fs_context *fsc)
 {
-	fsc->fs_private = kzalloc_obj(struct fuse_fs_context);
-	return fsc->fs_private ? 0 : -ENOMEM;
+	struct glue_fs_context *ctx = kzalloc_obj(*ctx);
+
+	if (!ctx)
+		return -ENOMEM;
+	ctx->timeout = READ_ONCE(glue_timeout);
+	fsc->fs_private = &ctx->fuse;
+	return 0;
 }
 
 /**
@@ -853,7 +1461,7 @@ int virtiofs_glue_init_fs_context(struct fs_context *fsc)
  */
 void virtiofs_glue_free_fs_context(struct fs_context *fsc)
 {
-	kfree(fsc->fs_private);
+	kfree(glue_context_of(fsc));
 }
 
 /**

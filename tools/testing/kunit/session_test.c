@@ -6,10 +6,13 @@
 
 #include <linux/fs.h>
 #include <linux/fuse.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/path.h>
+#include <linux/sched/signal.h>
 #include <linux/statfs.h>
+#include <linux/virtio_config.h>
 
 #include <kunit/test.h>
 
@@ -76,6 +79,9 @@ KUNIT_ARRAY_PARAM(lie, lies, lie_name);
  * @hold_init: keep FUSE_INIT
  * @hold_statfs: keep STATFS
  * @nr_held: number of requests that were kept
+ * @held: the last of them
+ * @held_index: queue of that
+ * @left: somebody who did a STATFS has its result
  * @changed: woken when one more is
  * @reply: the last reply to STATFS, as it lies in the driver's memory
  * @statfs: gets the result of a STATFS that somebody else does
@@ -88,6 +94,9 @@ struct server {
 	bool hold_init;
 	bool hold_statfs;
 	unsigned int nr_held;
+	struct mock_chain held;
+	unsigned int held_index;
+	struct completion left;
 	wait_queue_head_t changed;
 	struct fuse_out_header *reply;
 	struct work_struct statfs;
@@ -140,8 +149,11 @@ static int reply_unsupported(struct mock_chain *chain, u64 unique)
 	return mock_write(chain, &oh, sizeof(oh));
 }
 
-static s64 server_hold(struct server *server)
+static s64 server_hold(struct server *server, unsigned int index,
+		       struct mock_chain *chain)
 {
+	server->held = *chain;
+	server->held_index = index;
 	server->nr_held++;
 	wake_up_all(&server->changed);
 	return MOCK_HOLD;
@@ -157,11 +169,11 @@ static s64 server_serve(struct mock_device *mock, unsigned int index,
 	switch (in.opcode) {
 	case FUSE_INIT:
 		if (server->hold_init)
-			return server_hold(server);
+			return server_hold(server, index, chain);
 		return reply_init(chain, in.unique);
 	case FUSE_STATFS:
 		if (server->hold_statfs)
-			return server_hold(server);
+			return server_hold(server, index, chain);
 		server->reply = chain->seg[chain->nr_out].p;
 		return reply_statfs(chain, in.unique, server->lie);
 	case FUSE_FORGET:
@@ -192,6 +204,7 @@ static struct mock_device *served_device(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, server);
 	server->lie = &truth;
 	init_waitqueue_head(&server->changed);
+	init_completion(&server->left);
 	INIT_WORK(&server->statfs, server_statfs);
 	mock = mock_new(test, VIRTIO_ID_FS);
 	strscpy_pad(mock->config.tag, TAG);
@@ -380,6 +393,110 @@ static void remove_before_the_first_reply(struct kunit *test)
 	server_unmount(server);
 }
 
+static int caller_run(void *data)
+{
+	struct server *server = data;
+
+	allow_signal(SIGKILL);
+	server_statfs(&server->statfs);
+	complete(&server->left);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* The device has the request of a task, which is killed and waits no more */
+static void kill_a_caller(struct mock_device *mock)
+{
+	struct server *server = server_of(mock);
+	struct task_struct *caller;
+
+	server->hold_statfs = true;
+	caller = kthread_run(caller_run, server, "virtiofs-caller");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(mock->test, caller);
+	wait_event_timeout(server->changed, READ_ONCE(server->nr_held),
+			   MOCK_PATIENCE);
+	KUNIT_EXPECT_FALSE(mock->test, completion_done(&server->left));
+	send_sig(SIGKILL, caller, 1);
+	KUNIT_EXPECT_NE(mock->test, 0,
+			wait_for_completion_timeout(&server->left,
+						    MOCK_PATIENCE));
+	kthread_stop(caller);
+	KUNIT_EXPECT_EQ(mock->test, -EINTR, server->result);
+	server->hold_statfs = false;
+}
+
+static void late_reply_to_a_killed_caller_is_digested(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct server *server = server_of(mock);
+	struct fuse_in_header in;
+	s64 len;
+
+	mount_device(mock);
+	expect_truth(mock);
+	kill_a_caller(mock);
+	expect_truth(mock);
+
+	mock_read(&server->held, &in, sizeof(in));
+	len = reply_statfs(&server->held, in.unique, &truth);
+	mock_answer(mock, server->held_index, server->held.head, len);
+	expect_truth(mock);
+	server_unmount(server);
+}
+
+static void lie_to_a_killed_caller_is_digested(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct server *server = server_of(mock);
+
+	mount_device(mock);
+	expect_truth(mock);
+	kill_a_caller(mock);
+	mock_answer(mock, server->held_index, server->held.head, U32_MAX);
+	expect_truth(mock);
+	server_unmount(server);
+}
+
+static void remove_with_the_request_of_a_killed_caller(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+
+	mount_device(mock);
+	expect_truth(mock);
+	kill_a_caller(mock);
+	mock_unplug(mock);
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, statfs_with(mock, &truth));
+	server_unmount(server_of(mock));
+}
+
+static void device_that_needs_a_reset_gets_one(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct server *server = server_of(mock);
+	unsigned int resets = mock->resets;
+
+	mount_device(mock);
+	expect_truth(mock);
+
+	/* A configuration interrupt alone says nothing */
+	virtio_config_changed(&mock->vdev);
+	expect_truth(mock);
+
+	hold_statfs(mock);
+	mock->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	virtio_config_changed(&mock->vdev);
+	flush_work(&server->statfs);
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, server->result);
+	KUNIT_EXPECT_EQ(test, resets + 1, mock->resets);
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, statfs_with(mock, &truth));
+	server_unmount(server);
+
+	server->hold_statfs = false;
+	mount_device(mock);
+	expect_truth(mock);
+}
+
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(mount_finds_the_tag_and_nothing_else),
 	KUNIT_CASE(device_can_be_mounted_again),
@@ -387,6 +504,10 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE_SLOW(reply_that_changes_while_it_is_read_does_no_harm),
 	KUNIT_CASE(remove_with_requests_in_flight),
 	KUNIT_CASE(remove_before_the_first_reply),
+	KUNIT_CASE(late_reply_to_a_killed_caller_is_digested),
+	KUNIT_CASE(lie_to_a_killed_caller_is_digested),
+	KUNIT_CASE(remove_with_the_request_of_a_killed_caller),
+	KUNIT_CASE(device_that_needs_a_reset_gets_one),
 	{}
 };
 

@@ -10,17 +10,6 @@ has_tag()
 	grep -qx myfs /sys/fs/virtiofs/*/tag 2>/dev/null
 }
 
-# soon COMMAND...: becomes true within some hundred looks.
-soon()
-{
-	looks=0
-	until "$@"; do
-		looks=$((looks + 1))
-		[ $looks -lt 600 ] || return 1
-		sleep 0.1
-	done
-}
-
 no_tag()
 {
 	! has_tag

@@ -84,6 +84,17 @@ log_has()
 	dmesg | sed '1,/guest: tests begin/d' | grep -Eq "$1"
 }
 
+# soon COMMAND...: becomes true within some hundred looks.
+soon()
+{
+	looks=0
+	until "$@"; do
+		looks=$((looks + 1))
+		[ $looks -lt 600 ] || return 1
+		sleep 0.1
+	done
+}
+
 # mount_share [TAG [DIRECTORY]]
 mount_share()
 {

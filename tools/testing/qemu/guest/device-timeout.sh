@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# A device that is late, and one that never answers.
+
+. /guest/lib.sh
+
+state_is()
+{
+	[ "$(cat /sys/fs/virtiofs/*/state)" = "$1" ]
+}
+
+claim driver_loads load
+claim_refused timeout_takes_a_number 'mount' mount -t virtiofs -o timeout=soon myfs /mnt
+uevent sh -c 'echo "$ACTION $TAG $STATE"' >/run/uevents &
+listener=$!
+
+claim share_mounts mount -t virtiofs -o timeout=8 myfs /mnt
+claim mount_shows_its_timeout grep -q 'virtiofs .*timeout=8' /proc/mounts
+claim device_is_late host device myfs fault op=STATFS hold
+stat -f /mnt >/run/said 2>&1 &
+pid=$!
+claim device_is_not_responding soon state_is "not responding"
+claim log_says_so log_has 'virtiofs: myfs: not responding \(opcode 17 '
+host device myfs release >&2
+claim late_answer_is_good wait $pid
+claim device_is_responding_again soon state_is running
+claim log_says_that_too log_has 'virtiofs: myfs: responding again'
+
+# Somebody will still use it.
+cd /mnt || exit 1
+claim device_never_answers host device myfs fault op=STATFS hold
+claim_refused call_ends_in_time 'connection abort' timeout 60 stat -f /mnt
+claim log_names_opcode_and_age log_has 'virtiofs: myfs: opcode 17 is not answered for (8|9|1[0-9]) s'
+claim connection_is_aborted soon state_is aborted
+claim_refused next_call_is_refused 'not connected' stat -f /mnt
+claim nothing_is_held host device myfs honest
+claim dead_mount_is_left umount -l /mnt
+mkdir -p /run/again
+claim share_mounts_again mount -t virtiofs myfs /run/again
+claim_equal state_is_running "$(cat /sys/fs/virtiofs/*/state)" running
+claim new_mount_is_served stat -f /run/again
+claim_refused left_mount_is_not 'not connected' stat -f .
+cd / || exit 1
+
+claim lock_is_taken flock /run/again/1 true
+claim waiting_for_a_lock_is_no_fault host device myfs fault op=SETLKW hold
+claim share_unmounts umount /run/again
+
+echo 2 >/sys/module/virtiofs/parameters/timeout
+claim share_mounts_with_default mount -t virtiofs myfs /mnt
+claim mount_shows_the_default grep -q 'virtiofs .*timeout=2' /proc/mounts
+flock /mnt/1 true &
+pid=$!
+sleep 6
+claim blocking_lock_has_no_timeout state_is running
+host device myfs release >&2
+claim lock_is_taken_late wait $pid
+claim share_unmounts_again umount /mnt
+sleep 1
+kill $listener
+for state in "not responding" running aborted; do
+	claim "uevent_says_$state" grep -qx "change myfs $state" /run/uevents
+done
+plan
