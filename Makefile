@@ -52,8 +52,10 @@ help:
 	@echo 'make demo          set up a guest on this machine, and see it at work'
 	@echo '     shell         a root shell in a guest: SHARE=DIR is its /mnt'
 	@echo '     check         run the tests in guests'
+	@echo '     kunit         run the KUnit suites alone, without a guest'
+	@echo '     fuzz          a guest whose device lies at random'
 	@echo '     lint          check the sources'
-	@echo '     distclean     take away all that the four above have set up'
+	@echo '     distclean     take away all that the six above have set up'
 	@echo
 	@echo 'make modules       build virtiofs.ko for the running kernel'
 	@echo '     modules_install  ... and have modprobe prefer it to any other'
@@ -63,8 +65,9 @@ help:
 	@echo
 	@echo 'KERNEL=7.3|6.12    kernel of the guest (demo, shell)'
 	@echo 'SHARE=DIR          directory of this machine to share (demo, shell)'
-	@echo 'KERNELS="7.3 6.12" kernels to test on; DEBUG=1 their debug builds (check)'
+	@echo 'KERNELS="7.3 6.12" kernels to test on; DEBUG=1 their debug builds (check, fuzz)'
 	@echo 'ONLY=REGEX         tests to run (check)'
+	@echo 'COUNT=N SEED=N     how many lies, and what they begin with (fuzz)'
 	@echo 'KDIR=DIR           kernel to build for, as /lib/modules/*/build (modules)'
 	@echo 'KSRC=DIR           source of that kernel (modules, intree, intree-patch)'
 
@@ -100,7 +103,7 @@ kernel-fits:
 clean:
 	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o .tmp_versions modules.order Module.symvers
 
-demo shell check:
+demo shell check kunit fuzz:
 	@$(testing)/qemu/$@.sh
 
 lint:
@@ -115,7 +118,7 @@ intree:
 intree-patch:
 	@$(testing)/intree.sh --patch "$(KSRC)"
 
-.PHONY: help modules modules_install kernel-fits clean demo shell check lint \
-	distclean intree intree-patch
+.PHONY: help modules modules_install kernel-fits clean demo shell check kunit fuzz \
+	lint distclean intree intree-patch
 
 endif

@@ -109,7 +109,7 @@ ring_scenarios()
 # The queues, the device and the sessions on a device in memory
 
 # What the suites make the guest's kernel say.
-KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 are needed"
+KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 are needed|needs a reset"
                   "|id [0-9]+ out of range|is not a head|probe with driver virtiofs|kobject: "
                   "|reply to opcode|callbacks suppressed|Test should be marked slow")
 
@@ -117,6 +117,27 @@ KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 
 @scenario("kunit", ours=True)
 def kunit(test):
     test.boot("kunit", [], env={"expect_log": KUNIT_PROVOKED}, smp=4)
+
+
+@scenario("kunit-uml", ours=True)
+def kunit_uml(test):
+    """The same on a kernel that runs as a program, by the kernel's own tool."""
+    if "-debug" in test.kernel:
+        test.skip("suites_run_on_uml", "a debug kernel is for guests")
+        return
+    tree = f"{guest.CACHE}/linux/{test.kernel}-uml"
+    os.makedirs(f"{guest.CACHE}/uml", exist_ok=True)
+    with open(test.log_dir + "/kunit.log", "w+") as log:
+        done = subprocess.run(
+            ["tools/testing/kunit/kunit.py", "run", "--arch=um", "--raw_output=kunit",
+             f"--build_dir={guest.CACHE}/uml/{test.kernel}", "--kunitconfig=fs/virtiofs/tests",
+             f"--jobs={os.cpu_count()}", "--timeout=600", "virtiofs_*"],
+            cwd=tree, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        log.seek(0)
+        said = log.read().splitlines()
+    test.results += tap.parse(tap.programs(said))
+    test.claim("suites_run_on_uml", any(line.startswith("ok ") for line in said) and
+               not done.returncode, "\n".join(said[-5:]))
 
 
 # The module, the device and its tag
@@ -129,6 +150,13 @@ def lifecycle(test):
 @scenario("hotplug")
 def hotplug(test):
     test.boot("hotplug", [guest.Share("myfs", test.directory())],
+              env={"expect_log": "pcieport"})
+
+
+@scenario("dead-daemon", ours=True)
+def dead_daemon(test):
+    test.boot("dead-daemon", [guest.Share("myfs", test.directory()),
+                              guest.Share("other", test.directory("other"))],
               env={"expect_log": "pcieport"})
 
 
@@ -357,11 +385,14 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="scenarios at a time")
     parser.add_argument("--outside", default=guest.CACHE,
                         help="what the cache is called outside of the test root")
+    parser.add_argument("--fuzz-count", type=int, metavar="N", help="lies of device-fuzz")
+    parser.add_argument("--fuzz-seed", type=int, metavar="N", help="what they begin with")
     parser.add_argument("--list", action="store_true", help="only name the scenarios")
     args = parser.parse_args()
     if args.list:
         print("\n".join(SCENARIOS))
         return 0
+    check_device.asked.update(count=args.fuzz_count, seed=args.fuzz_seed)
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, stop)
 

@@ -4,6 +4,7 @@
 # "make check": builds what is missing and runs the scenarios of check.py.
 #   KERNELS="7.3 6.12"  the kernels to test on
 #   DEBUG=1             their debug builds (KASAN, lockdep, kmemleak)
+#   COUNT=N SEED=N      lies of the scenario device-fuzz, and what they begin with
 #   ONLY=REGEX          the scenarios whose name matches (LIST=1 names them)
 #   DRIVER=mainline     the kernel's own driver instead, to compare
 
@@ -13,6 +14,7 @@
 DRIVER=${DRIVER:-ours}
 names=()
 trees=()
+umls=()
 
 need_root "make check"
 for kernel in ${KERNELS:-7.3 6.12}; do
@@ -20,9 +22,11 @@ for kernel in ${KERNELS:-7.3 6.12}; do
 	names+=("$kernel${DEBUG:+-debug}")
 	trees+=("$kernel${DEBUG:+-debug}")
 	[ "$DRIVER" = mainline ] || trees+=("$kernel${DEBUG:+-debug}-intree")
+	[ "$DRIVER" = mainline ] || [ -n "${DEBUG:-}" ] || umls+=("$kernel-uml")
 done
-(prepare "${trees[@]}" && "$HERE/debian.sh")
+(prepare "${trees[@]}" && prepare_kernels "${umls[@]}" && "$HERE/debian.sh")
 
 say "running the scenarios"
 become_in_root python3 -B /src/tools/testing/qemu/check.py "${names[@]}" \
-	--only "${ONLY:-}" --driver "$DRIVER" --outside "$CACHE" ${LIST:+--list}
+	--only "${ONLY:-}" --driver "$DRIVER" --outside "$CACHE" ${LIST:+--list} \
+	${COUNT:+--fuzz-count "$COUNT"} ${SEED:+--fuzz-seed "$SEED"}

@@ -34,6 +34,9 @@ SPLAT = re.compile(
     r"|inconsistent lock state|suspicious RCU usage|sleeping function called"
     r"|refcount_t:|list_(add|del) corruption|ODEBUG|UBSAN|soft lockup")
 
+# What programs say on the console, in words that a kernel uses as well.
+CHATTER = re.compile(r"stress-ng: (info|warn): ")
+
 # What the daemon says of itself that is not an error of this driver.
 COMPLAINT = re.compile(r" (ERROR|WARN) ")
 
@@ -423,7 +426,8 @@ class Guest:
     def judge(self):
         """What was wrong with the run as such, besides what the tests say."""
         with open(self.log_path("console"), errors="replace") as console:
-            splats = [line.strip() for line in console if SPLAT.search(line)]
+            splats = [line.strip() for line in console
+                      if SPLAT.search(line) and not CHATTER.search(line)]
         if splats:
             self.problems.append(f"the guest's kernel complained: {splats[0]}")
         if self.process.returncode:

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Builds one test kernel: kernel.sh SERIES[-debug][-intree]...
+# Builds test kernels: kernel.sh SERIES[-debug][-intree]... SERIES-uml...
 # SERIES is one of the file "kernels"; -debug adds debug.config; -intree is
 # the kernel of that name with this driver put into its tree and built in.
+# SERIES-uml is a source tree with this driver in it, for kunit.py to build.
 # Each kernel has a source tree of its own, in which it is built.
 
 . "$(dirname "$0")/../root/lib.sh"
@@ -181,6 +182,10 @@ one()
 	grep -q "^$series	" "$HERE/kernels" ||
 		die "unknown KERNEL=$name (known: $(grep -v '^#' "$HERE/kernels" | cut -f 1 | xargs))"
 	case "$base" in
+	*-uml)
+		source_tree "$series" "$name"
+		"$TOP/tools/testing/intree.sh" "$LINUX/$name"
+		return ;;
 	*-debug)
 		fragments+=("$HERE/debug.config") ;;
 	esac

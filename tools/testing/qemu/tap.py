@@ -72,6 +72,18 @@ class Program:
         return self.results
 
 
+def programs(lines):
+    """What the suites of a kernel with KUnit have said, as that of programs."""
+    for line in lines:
+        subtest = re.match(r"    # Subtest: (\S+)$", line)
+        if subtest:
+            yield f"# program {subtest.group(1)}"
+        elif re.match(r"(ok|not ok) \d+ ", line):
+            yield "# exit 0 suite"
+        elif re.match(r"    \S", line):
+            yield line[4:]
+
+
 def parse(lines):
     """The results of all programs in a verdict."""
     results, program = [], None
