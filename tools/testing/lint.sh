@@ -114,7 +114,7 @@ builds()
 	local kernel=$1 out=lint/$1
 
 	mkdir -p "$CACHE/$out"
-	in_root rsync -a --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
+	in_root rsync -rlp --checksum --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
 		--include='/*.c' --include='/include/***' --include=/Makefile \
 		--include=/Kconfig --include=/tools/ --include=/tools/testing/ \
 		--include='/tools/testing/kunit/***' --exclude='*' /src/ "/cache/$out/"

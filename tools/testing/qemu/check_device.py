@@ -11,9 +11,6 @@ from scenario import scenario
 PROVOKED = ("reply to opcode [0-9]+ is|id [0-9]+ out of range|is not a head"
             "|VFS: Lookup of '|callbacks suppressed")
 
-# All that the guest looked up, opened and locked is given back at the end.
-NOTHING_LEFT = "inodes=0 lookups=0 handles=0 locks=0 tainted=0"
-
 FUZZ_LIES = 4000
 
 # What "make fuzz" asks for instead.
@@ -40,8 +37,6 @@ def run(test, script, share, smp=4, **options):
     test.finish(one)
     test.claim_equal("device_sees_nothing_forbidden", share.violations(), {})
     test.claim_equal("device_has_answered_everything", share.counters.get("in_flight"), 0)
-    if not share.misleads:
-        test.claim_equal("guest_gives_back_all_it_had", share.balance, NOTHING_LEFT)
     return share.counters
 
 

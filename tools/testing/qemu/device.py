@@ -40,7 +40,6 @@ class DeviceShare(guest.Share):
         self.control = None
         # As they were when the daemon was stopped.
         self.counters = {}
-        self.balance = ""
 
     def properties(self):
         if self.bare:
@@ -68,7 +67,6 @@ class DeviceShare(guest.Share):
     def stop(self, patience=5):
         if self.process and self.process.poll() is None:
             self.counters = self.read_counters()
-            self.balance = self.command("balance")
             self.process.terminate()
         super().stop(patience)
 

@@ -11,7 +11,7 @@
 copy_sources()
 {
 	mkdir -p "$CACHE/module/$1"
-	in_root rsync -a --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
+	in_root rsync -rlp --checksum --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
 		--include='/*.c' --include='/include/***' \
 		--include=/Makefile --include=/Kconfig \
 		--include='/tools/' --include='/tools/testing/' \

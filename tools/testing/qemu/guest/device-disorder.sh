@@ -28,5 +28,6 @@ echo 3 >/proc/sys/vm/drop_caches
 find /mnt -type f -exec md5sum {} + | sort >/run/after
 claim other_files_are_as_they_were cmp /run/before /run/after
 claim device_is_honest_again host device myfs honest
+claim guest_gives_back_all_it_had soon all_given_back
 claim share_unmounts umount /mnt
 plan

@@ -31,5 +31,6 @@ claim_equal readers_read_what_they_wanted \
 	"$(cat /run/sum.*)" "$(for n in /run/sum.*; do md5sum "/mnt/${n##*.}"; done)"
 claim_equal nothing_else_is_on_the_queue \
 	"$(host device myfs counter violation.hiprio)" 0
+claim guest_gives_back_all_it_had soon all_given_back
 claim share_unmounts umount /mnt
 plan

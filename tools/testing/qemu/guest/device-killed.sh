@@ -117,5 +117,6 @@ claim_equal late_lock_is_given_back "$(flock -n /mnt/8 echo free)" free
 claim_equal late_mkdir_was_done "$(ls -d /mnt/work/directory 2>&1)" \
 	"ls: /mnt/work/directory: No such file or directory"
 claim_equal files_read_as_ever "$(md5sum </mnt/4)" "$(host sh 'md5sum <4')"
+claim guest_gives_back_all_it_had soon all_given_back
 claim share_unmounts umount /mnt
 plan

@@ -57,5 +57,6 @@ for queue in $(seq "$USED"); do
 		"$(tr -d ' ' <"$MQS/$queue/cpu_list" | tr , '\n' |
 			grep -x "$(cat "/proc/irq/$irq/effective_affinity_list")")"
 done
+claim guest_gives_back_all_it_had soon all_given_back
 claim share_unmounts umount /mnt
 plan

@@ -56,6 +56,7 @@ sleep 6
 claim blocking_lock_has_no_timeout state_is running
 host device myfs release >&2
 claim lock_is_taken_late wait $pid
+claim guest_gives_back_all_it_had soon all_given_back
 claim share_unmounts_again umount /mnt
 sleep 1
 kill $listener

@@ -95,6 +95,14 @@ soon()
 	done
 }
 
+# all_given_back: the device has no inode, handle or lock of the guest any more,
+# when that has let go of what it only keeps in mind. After an unmount it never has.
+all_given_back()
+{
+	echo 3 >/proc/sys/vm/drop_caches
+	[ "$(host device myfs balance)" = "inodes=0 lookups=0 handles=0 locks=0 tainted=0" ]
+}
+
 # mount_share [TAG [DIRECTORY]]
 mount_share()
 {
