@@ -11,6 +11,7 @@
 #include <linux/fs_parser.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pid_namespace.h>
 #include <linux/rwsem.h>
 #include <linux/sched/mm.h>
@@ -201,6 +202,8 @@ static struct workqueue_struct *glue_wq;
  * @completed: number of requests that had ended when @watchdog last looked
  * @stuck: number of requests that had ended when a task that exits lost its
  *	patience, or U64_MAX
+ * @loans_lock: protects @loans; inside of the FUSE client's killsb
+ * @loans: lookups that the FUSE client has lent
  * @lock: protects @blocking
  * @blocking: requests whose end may block
  * @end_work: ends them
@@ -218,6 +221,8 @@ struct glue_conn {
 	struct delayed_work watchdog;
 	u64 completed;
 	u64 stuck;
+	struct mutex loans_lock; /* of @loans */
+	struct list_head loans;
 	spinlock_t lock; /* of @blocking, innermost */
 	struct list_head blocking;
 	struct work_struct end_work;
@@ -250,12 +255,25 @@ static struct virtiofs_vq *glue_hiprio(struct glue_conn *conn)
 }
 
 /**
+ * struct glue_loan - a lookup of an inode, taken from the FUSE client
+ * @node: on the connection's list
+ * @nodeid: the inode
+ * @users: number of orphans that are about it
+ *
+ * Until the last orphan ends, the FUSE client has one lookup less to forget.
+ */
+struct glue_loan {
+	struct list_head node;
+	u64 nodeid;
+	unsigned int users;
+};
+
+/**
  * struct glue_orphan - a request whose caller does not wait for the reply
  * @conn: the connection
  * @req: the request, with a reference
  * @args: the caller's arguments, of which only the sizes are left
- * @borrowed: inode that the request is for, if a lookup of it is taken from
- *	the FUSE client as long as the device has the request, or 0
+ * @loan: a lookup of the inode that the request is for, or NULL
  * @work: does what is left to be done when the reply has come
  * @late: what to give back
  * @giveback: arguments of the request that does
@@ -268,7 +286,7 @@ struct glue_orphan {
 	struct glue_conn *conn;
 	struct fuse_req *req;
 	struct fuse_args args;
-	u64 borrowed;
+	struct glue_loan *loan;
 	struct work_struct work;
 	struct virtiofs_late late;
 	struct fuse_args giveback;
@@ -654,20 +672,12 @@ static int glue_is_inode(struct inode *inode, void *nodeid)
 	return get_node_id(inode) == *(u64 *)nodeid;
 }
 
-/*
- * Add @n to what the FUSE client will tell the server to forget of an inode.
- * Returns false if it does not know the inode, or has no lookup to take.
- */
-static bool glue_add_lookup(struct glue_conn *conn, u64 nodeid, int n)
+/* The FUSE client's inode, referenced, if it knows it.  Under fc->killsb. */
+static struct inode *glue_find_inode(struct fuse_conn *fc, u64 nodeid)
 {
-	struct fuse_conn *fc = conn->fm->fc;
 	struct inode *inode = NULL;
 	struct fuse_mount *fm;
-	struct fuse_inode *fi;
-	bool added;
 
-	/* No mount ends while we have its inode */
-	guard(rwsem_read)(&fc->killsb);
 	list_for_each_entry(fm, &fc->mounts, fc_entry) {
 		if (fm->sb)
 			inode = ilookup5(fm->sb, nodeid, glue_is_inode,
@@ -675,16 +685,38 @@ static bool glue_add_lookup(struct glue_conn *conn, u64 nodeid, int n)
 		if (inode)
 			break;
 	}
+	return inode;
+}
+
+/* Take a lookup of the inode, if there is one */
+static bool glue_take_lookup(struct fuse_conn *fc, u64 nodeid)
+{
+	struct inode *inode = glue_find_inode(fc, nodeid);
+	struct fuse_inode *fi;
+	bool taken;
+
 	if (!inode)
 		return false;
 	fi = get_fuse_inode(inode);
 	spin_lock(&fi->lock);
-	added = n > 0 || fi->nlookup;
-	if (added)
-		fi->nlookup += n;
+	taken = fi->nlookup;
+	if (taken)
+		fi->nlookup--;
 	spin_unlock(&fi->lock);
+	/* The caller of the request has the inode, too */
 	iput(inode);
-	return added;
+	return taken;
+}
+
+static struct glue_loan *glue_find_loan(struct glue_conn *conn, u64 nodeid)
+{
+	struct glue_loan *loan;
+
+	list_for_each_entry(loan, &conn->loans, node) {
+		if (loan->nodeid == nodeid)
+			return loan;
+	}
+	return NULL;
 }
 
 /*
@@ -693,16 +725,58 @@ static bool glue_add_lookup(struct glue_conn *conn, u64 nodeid, int n)
  */
 static void glue_borrow_lookup(struct glue_orphan *orphan, u64 nodeid)
 {
-	if (nodeid != FUSE_ROOT_ID &&
-	    glue_add_lookup(orphan->conn, nodeid, -1))
-		orphan->borrowed = nodeid;
+	struct glue_conn *conn = orphan->conn;
+	struct fuse_conn *fc = conn->fm->fc;
+	struct glue_loan *loan;
+
+	if (nodeid == FUSE_ROOT_ID)
+		return;
+	/*
+	 * No mount ends while we have its inode.  The caller may have locks
+	 * that come after this one, and where a mount ends, order is over.
+	 */
+	if (!down_read_trylock(&fc->killsb))
+		return;
+	mutex_lock(&conn->loans_lock);
+	loan = glue_find_loan(conn, nodeid);
+	if (!loan && glue_take_lookup(fc, nodeid)) {
+		loan = kzalloc_obj(*loan, GFP_NOFS | __GFP_NOFAIL);
+		loan->nodeid = nodeid;
+		list_add(&loan->node, &conn->loans);
+	}
+	if (loan)
+		loan->users++;
+	orphan->loan = loan;
+	mutex_unlock(&conn->loans_lock);
+	up_read(&fc->killsb);
 }
 
 static void glue_return_lookup(struct glue_orphan *orphan)
 {
-	if (orphan->borrowed &&
-	    !glue_add_lookup(orphan->conn, orphan->borrowed, 1))
-		glue_forget(orphan->conn, orphan->borrowed, 1);
+	struct glue_conn *conn = orphan->conn;
+	struct fuse_conn *fc = conn->fm->fc;
+	struct glue_loan *loan = orphan->loan;
+	struct inode *inode;
+
+	if (!loan)
+		return;
+	guard(rwsem_read)(&fc->killsb);
+	scoped_guard(mutex, &conn->loans_lock) {
+		if (--loan->users)
+			return;
+		list_del(&loan->node);
+		inode = glue_find_inode(fc, loan->nodeid);
+		if (inode) {
+			spin_lock(&get_fuse_inode(inode)->lock);
+			get_fuse_inode(inode)->nlookup++;
+			spin_unlock(&get_fuse_inode(inode)->lock);
+		}
+	}
+	if (inode)
+		iput(inode);
+	else
+		glue_forget(conn, loan->nodeid, 1);
+	kfree(loan);
 }
 
 static void glue_orphan_free(struct glue_orphan *orphan)
@@ -734,7 +808,7 @@ static bool glue_give_back(struct glue_orphan *orphan)
 	args->nodeid = orphan->late.nodeid;
 	args->in_numargs = 1;
 	args->in_args[0].size = orphan->late.len;
-	args->in_args[0].value = &orphan->late.release;
+	args->in_args[0].value = orphan->late.arg;
 	args->force = true;
 	args->nocreds = true;
 	args->end = glue_giveback_end;
@@ -903,6 +977,37 @@ static void glue_interrupted(struct fuse_req *req)
 }
 
 /*
+ * The device has never had @req.  If it is to give something back, that has to
+ * be done nevertheless.
+ */
+static void glue_cancelled(struct glue_conn *conn, struct fuse_req *req)
+{
+	const struct fuse_in_arg *arg = &req->args->in_args[0];
+	struct glue_orphan *orphan = NULL;
+
+	glue_free_big(req);
+	INIT_LIST_HEAD(&req->list);
+	switch (req->in.h.opcode) {
+	case FUSE_FLUSH:
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		orphan = kzalloc_obj(*orphan, GFP_NOFS | __GFP_NOFAIL);
+		orphan->conn = conn;
+		orphan->req = req;
+		INIT_WORK(&orphan->work, glue_orphan_work);
+		orphan->late.opcode = req->in.h.opcode;
+		orphan->late.nodeid = req->in.h.nodeid;
+		orphan->late.len = min(arg->size, sizeof(orphan->late.arg));
+		memcpy(orphan->late.arg, arg->value, orphan->late.len);
+		glue_borrow_lookup(orphan, req->in.h.nodeid);
+		refcount_inc(&req->count);
+	}
+	glue_interrupted(req);
+	if (orphan)
+		queue_work(glue_wq, &orphan->work);
+}
+
+/*
  * The caller of @req has been killed.  Let it go, if that is safe: what the
  * device may still read or write is kept until it returns the request.
  */
@@ -912,9 +1017,7 @@ static void glue_leave(struct glue_conn *conn, struct fuse_req *req)
 	struct glue_orphan *orphan;
 
 	if (virtiofs_vqs_cancel(conn->session->vqs, &sub->link)) {
-		glue_free_big(req);
-		INIT_LIST_HEAD(&req->list);
-		glue_interrupted(req);
+		glue_cancelled(conn, req);
 		return;
 	}
 	if (!glue_may_leave(req))
@@ -1185,6 +1288,8 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 	INIT_LIST_HEAD(&conn->abort_entry.entry);
 	INIT_DELAYED_WORK(&conn->watch, glue_watch_work);
 	INIT_DELAYED_WORK(&conn->watchdog, glue_watchdog);
+	mutex_init(&conn->loans_lock);
+	INIT_LIST_HEAD(&conn->loans);
 	spin_lock_init(&conn->lock);
 	INIT_LIST_HEAD(&conn->blocking);
 	INIT_WORK(&conn->end_work, glue_end_work);

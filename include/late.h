@@ -19,6 +19,7 @@
  * @len: length of the argument
  * @release: argument of a release
  * @lk: argument of an unlock
+ * @arg: whichever of the two
  */
 struct virtiofs_late {
 	u64 forget;
@@ -29,6 +30,7 @@ struct virtiofs_late {
 	union {
 		struct fuse_release_in release;
 		struct fuse_lk_in lk;
+		u8 arg[sizeof(struct fuse_lk_in)];
 	};
 };
 

@@ -113,6 +113,22 @@ claim_equal device_has_seen_none_of_them "$(host device myfs counter requests)" 
 claim queue_goes_on host device myfs resume 1
 claim everything_is_answered soon nothing_in_flight
 claim share_goes_on timeout 60 stat -f /mnt
+
+# What they have open is closed, if late.
+pids=
+for n in $(seq $CROWD); do
+	(holder /mnt/9) &
+	pids="$pids $!"
+done
+sleep 3
+claim queue_stalls_again host device myfs stall 1
+# shellcheck disable=SC2086
+kill -9 $pids
+# shellcheck disable=SC2086
+claim crowd_with_open_files_is_gone soon all_ended $pids
+wait
+claim queue_goes_on_again host device myfs resume 1
+claim share_goes_on_again timeout 60 stat -f /mnt
 claim_equal late_lock_is_given_back "$(flock -n /mnt/8 echo free)" free
 claim_equal late_mkdir_was_done "$(ls -d /mnt/work/directory 2>&1)" \
 	"ls: /mnt/work/directory: No such file or directory"
