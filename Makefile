@@ -16,17 +16,19 @@ ccflags-y += $(call virtiofs-has,GROUP_CPUS_NUMMASKS,nummasks,\
 ccflags-y += $(call virtiofs-has,WQ_PERCPU,WQ_PERCPU,\
 	$(srctree)/include/linux/workqueue.h)
 
-# The FUSE client's private headers are for this file alone.
-CFLAGS_fuse_glue.o := -I$(VIRTIOFS_FUSE_SRC)
-CFLAGS_fuse_glue.o += $(call virtiofs-has,FUSE_CHAN,fuse_chan_new,\
+# The FUSE client's private headers are for these files alone.
+glue-objs := fuse_glue.o fuse_leave.o fuse_watch.o fuse_mount.o
+glue-cflags := -I$(VIRTIOFS_FUSE_SRC)
+glue-cflags += $(call virtiofs-has,FUSE_CHAN,fuse_chan_new,\
 	$(VIRTIOFS_FUSE_SRC)/dev.h)
-CFLAGS_fuse_glue.o += $(call virtiofs-has,FUSE_FOLIOS,folio \*\*folios,\
+glue-cflags += $(call virtiofs-has,FUSE_FOLIOS,folio \*\*folios,\
 	$(VIRTIOFS_FUSE_SRC)/fuse_i.h $(VIRTIOFS_FUSE_SRC)/args.h)
+$(foreach obj,$(glue-objs),$(eval CFLAGS_$(obj) := $(glue-cflags)))
 
 obj-$(if $(KBUILD_EXTMOD),m,$(CONFIG_VIRTIO_FS)) += virtiofs.o
 
 virtiofs-y += virtio_fs.o
-virtiofs-y += fuse_glue.o
+virtiofs-y += $(glue-objs)
 virtiofs-y += virtqueue.o
 virtiofs-y += hiprio.o
 virtiofs-y += late.o

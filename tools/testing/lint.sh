@@ -91,15 +91,19 @@ undocumented()
 # includes: "make lint" is where the layers of Documentation/design.rst hold.
 includes()
 {
+	local file
+
 	not_in virtqueue.c 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
 	not_in include/virtqueue.h 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
-	not_in late.c 'fuse_i|fuse_dev_i|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'
-	not_in hiprio.c 'fuse_i|fuse_dev_i|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
-	not_in fuse_glue.c 'virtio_fs\.h|linux/virtio'
-	not_in virtio_fs.c 'fuse_i|fuse_dev_i|dev\.h|linux/fuse|hiprio\.h'
+	not_in late.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'
+	not_in hiprio.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
+	for file in fuse_{glue,leave,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
+		not_in $file 'virtio_fs\.h|linux/virtio'
+	done
+	not_in virtio_fs.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fuse|hiprio\.h'
 	not_in include/virtio_fs.h 'fuse_i|dev\.h|linux/fuse|hiprio\.h'
-	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/{virtqueue,hiprio,late,virtio_fs}.c |
-		sed "s:^$TOP/::; s/$/   (only fuse_glue.c and compat.h differ by kernel)/"
+	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/*.c |
+		sed "s:^$TOP/::; s/$/   (only compat.h and fuse_compat.h differ by kernel)/"
 }
 
 # not_in FILE PATTERN: the file may not include what matches.

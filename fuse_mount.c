@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mounts: a session with a device becomes a FUSE connection and a superblock.
+ *
+ * Knows the FUSE client's private structures.  Knows no virtio.
+ */
+
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "fuse_conn.h"
+
+static unsigned int glue_timeout;
+module_param_named(timeout, glue_timeout, uint, 0644);
+MODULE_PARM_DESC(timeout, "Seconds that the device has to answer a request, for mounts without the option of this name (0, the default: for ever)");
+
+/**
+ * struct glue_fs_context - what a mount asks for
+ * @fuse: the FUSE client's part, to which fsc->fs_private points
+ * @timeout: see struct glue_conn
+ */
+struct glue_fs_context {
+	struct fuse_fs_context fuse;
+	unsigned int timeout;
+};
+
+static struct glue_fs_context *glue_context_of(struct fs_context *fsc)
+{
+	return container_of((struct fuse_fs_context *)fsc->fs_private,
+			    struct glue_fs_context, fuse);
+}
+
+/* The connection's last call */
+/**
+ * virtiofs_conn_release() - end a connection
+ * @fiq: of the connection
+ *
+ * The FUSE client's last call.
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_conn_release(struct fuse_iqueue *fiq)
+{
+	struct glue_conn *conn = fiq->priv;
+
+	flush_work(&conn->end_work);
+	virtiofs_watch_stop(conn);
+	conn->session->release(conn->session);
+	kfree(conn);
+}
+
+/*
+ * The FUSE client aborts the connection: of its own, or because somebody asked
+ * by "umount -f" or through its control file system.  It has ended what we have
+ * not got; what the device has ends with the device's reset.
+ */
+static int glue_abort(struct wait_queue_entry *entry, unsigned int mode,
+		      int flags, void *key)
+{
+	struct glue_conn *conn = container_of(entry, struct glue_conn,
+					      abort_entry);
+
+	virtiofs_vqs_kill_async(conn->session->vqs);
+	return 0;
+}
+
+static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
+{
+	struct glue_conn *conn = kzalloc_obj(*conn);
+
+	if (!conn)
+		return NULL;
+	conn->session = session;
+	conn->stuck = U64_MAX;
+	init_waitqueue_func_entry(&conn->abort_entry, glue_abort);
+	INIT_LIST_HEAD(&conn->abort_entry.entry);
+	virtiofs_watch_init(conn);
+	mutex_init(&conn->loans_lock);
+	INIT_LIST_HEAD(&conn->loans);
+	spin_lock_init(&conn->lock);
+	INIT_LIST_HEAD(&conn->blocking);
+	INIT_WORK(&conn->end_work, virtiofs_conn_end_work);
+	return conn;
+}
+
+/* What the FUSE client may do with a server that is the host */
+static void glue_conn_limits(struct fuse_conn *fc,
+			     struct virtiofs_session *session)
+{
+	unsigned int pages = virtiofs_vqs_ring_size(session->vqs) -
+			     VIRTIOFS_VQ_OVERHEAD;
+
+	fc->max_pages_limit = min(fc->max_pages_limit, pages);
+	/* For a server that does not negotiate it */
+	fc->max_pages = min(fc->max_pages, pages);
+	fc->use_pages_for_kvec_io = 1;
+	fc->auto_submounts = 1;
+	fc->delete_stale = 1;
+	fc->sync_fs = 1;
+}
+
+/* A connection and its mount, or ERR_PTR() with the session released */
+static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
+					   struct virtiofs_session *session)
+{
+	struct glue_conn *conn = glue_conn_alloc(session);
+	struct fuse_mount *fm = kzalloc_obj(*fm);
+	struct fuse_conn *fc = kzalloc_obj(*fc);
+
+	if (!conn || !fm || !fc ||
+	    glue_conn_init(fc, fm, fsc, &virtiofs_glue_fiq_ops, conn)) {
+		kfree(fc);
+		kfree(fm);
+		kfree(conn);
+		session->release(session);
+		return ERR_PTR(-ENOMEM);
+	}
+	conn->fm = fm;
+	conn->timeout = glue_context_of(fsc)->timeout;
+	fc->release = fuse_free_conn;
+	glue_conn_limits(fc, session);
+	return fm;
+}
+
+/* The FUSE client's functions, and ours where there is more to say */
+static struct super_operations glue_super_ops;
+static int (*glue_fuse_show_options)(struct seq_file *m, struct dentry *root);
+
+static int glue_show_options(struct seq_file *m, struct dentry *root)
+{
+	struct fuse_mount *fm = get_fuse_mount_super(root->d_sb);
+	unsigned int timeout = glue_conn_of(fm->fc)->timeout;
+
+	if (timeout)
+		seq_printf(m, ",timeout=%u", timeout);
+	return glue_fuse_show_options(m, root);
+}
+
+/* The FUSE client gives its functions no name that we could see */
+static void glue_override(struct super_block *sb)
+{
+	static DEFINE_MUTEX(lock);
+
+	guard(mutex)(&lock);
+	if (!glue_fuse_show_options) {
+		glue_super_ops = *sb->s_op;
+		glue_fuse_show_options = sb->s_op->show_options;
+		glue_super_ops.show_options = glue_show_options;
+	}
+	sb->s_op = &glue_super_ops;
+}
+
+static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+	struct fuse_mount *fm = get_fuse_mount_super(sb);
+	struct glue_conn *conn = glue_conn_of(fm->fc);
+	int err;
+
+	/* The host is trusted like a disk; its permissions are enforced here */
+	ctx->allow_other = 1;
+	ctx->default_permissions = 1;
+	ctx->destroy = 1;
+	ctx->rootmode = S_IFDIR;
+	ctx->max_read = UINT_MAX;
+	ctx->blksize = SECTOR_SIZE;
+
+	err = fuse_fill_super_common(sb, ctx);
+	if (err)
+		return err;
+	glue_override(sb);
+	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
+	/* What goes wrong with FUSE_INIT is told to the first call */
+	fuse_send_init(fm);
+	sb->s_flags |= SB_ACTIVE;
+	return 0;
+}
+
+/*
+ * A tag that is mounted already is the same file system.  The superblock of one
+ * of its submounts is not, nor is that of a session that was aborted, since a
+ * device gets new queues after that.
+ */
+static int glue_test_super(struct super_block *sb, struct fs_context *fsc)
+{
+	struct fuse_mount *old_fm = get_fuse_mount_super(sb);
+	struct fuse_mount *new_fm = fsc->s_fs_info;
+	struct glue_conn *old = glue_conn_of(old_fm->fc);
+	struct glue_conn *new = glue_conn_of(new_fm->fc);
+
+	return old->session->vqs == new->session->vqs && old->fm == old_fm;
+}
+
+/**
+ * virtiofs_glue_get_tree() - get the root of a session's file system
+ * @fsc: context made by virtiofs_glue_init_fs_context()
+ * @session: the device's side; released by the FUSE client when it is done, or
+ *	here if the mount fails or the file system is mounted already
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or -errno with a message in the log of @fsc where it helps.
+ */
+int virtiofs_glue_get_tree(struct fs_context *fsc,
+			   struct virtiofs_session *session)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+	struct fuse_mount *fm;
+	struct super_block *sb;
+	int err;
+
+	if (ctx->dax_mode == FUSE_DAX_ALWAYS) {
+		session->release(session);
+		return invalf(fsc, "dax=always: the device has no DAX window");
+	}
+
+	fm = glue_mount_alloc(fsc, session);
+	if (IS_ERR(fm))
+		return PTR_ERR(fm);
+
+	fsc->s_fs_info = fm;
+	sb = sget_fc(fsc, glue_test_super, set_anon_super_fc);
+	/* Unless a new superblock took it, the mount was of no use */
+	if (fsc->s_fs_info == fm)
+		fuse_mount_destroy(fm);
+	if (IS_ERR(sb))
+		return PTR_ERR(sb);
+
+	err = sb->s_root ? 0 : glue_fill_super(sb, fsc);
+	if (err)
+		deactivate_locked_super(sb);
+	else
+		fsc->root = dget(sb->s_root);
+	return err;
+}
+
+/* End the session with the host; takes as long as the device shows progress */
+static void glue_conn_destroy(struct fuse_mount *fm)
+{
+	struct glue_conn *conn = glue_conn_of(fm->fc);
+
+	if (IS_ENABLED(CONFIG_FUSE_DAX))
+		fuse_dax_cancel_work(fm->fc);
+
+	/* The FUSE client aborts the connection in the end, which is no abort */
+	remove_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
+	virtiofs_watch_begin_unmount(conn);
+
+	/* DESTROY overtakes nothing, and the host forgets all inodes then */
+	WRITE_ONCE(conn->closed, true);
+	virtiofs_vqs_drain(conn->session->vqs);
+	fuse_conn_destroy(fm);
+
+	virtiofs_watch_end_unmount(conn);
+}
+
+/**
+ * virtiofs_glue_kill_sb() - end a superblock
+ * @sb: superblock of a mount or of a submount
+ *
+ * Context: process context, sleeps until the device has answered DESTROY, or
+ * has shown no progress for GLUE_UMOUNT_PATIENCE and was reset.
+ */
+void virtiofs_glue_kill_sb(struct super_block *sb)
+{
+	struct fuse_mount *fm = get_fuse_mount_super(sb);
+	struct fuse_mount *root = glue_conn_of(fm->fc)->fm;
+	/* Without a root there was no session, since the mount failed */
+	bool last = !sb->s_root;
+
+	if (sb->s_root && fuse_mount_remove(fm)) {
+		last = true;
+		glue_conn_destroy(fm);
+	}
+	kill_anon_super(sb);
+	/* Requests whose callers have left need a mount while there is any */
+	if (fm != root)
+		fuse_mount_destroy(fm);
+	if (last)
+		fuse_mount_destroy(root);
+}
+
+enum {
+	GLUE_OPT_DAX,
+	GLUE_OPT_DAX_MODE,
+	GLUE_OPT_TIMEOUT,
+};
+
+static const struct constant_table glue_dax_modes[] = {
+	{ "inode",	FUSE_DAX_INODE_USER },
+	{ "never",	FUSE_DAX_NEVER },
+	{ "always",	FUSE_DAX_ALWAYS },
+	{}
+};
+
+static const struct fs_parameter_spec glue_params[] = {
+	fsparam_flag("dax", GLUE_OPT_DAX),
+	fsparam_enum("dax", GLUE_OPT_DAX_MODE, glue_dax_modes),
+	fsparam_u32("timeout", GLUE_OPT_TIMEOUT),
+	{}
+};
+
+/**
+ * virtiofs_glue_parse_param() - take a mount option
+ * @fsc: context made by virtiofs_glue_init_fs_context()
+ * @param: the option
+ *
+ * Return: 0, -ENOPARAM if the option is not known here, or -EINVAL.
+ */
+int virtiofs_glue_parse_param(struct fs_context *fsc,
+			      struct fs_parameter *param)
+{
+	struct glue_fs_context *ctx = glue_context_of(fsc);
+	struct fs_parse_result result;
+	int opt = fs_parse(fsc, glue_params, param, &result);
+
+	switch (opt) {
+	case GLUE_OPT_DAX:
+		ctx->fuse.dax_mode = FUSE_DAX_ALWAYS;
+		return 0;
+	case GLUE_OPT_DAX_MODE:
+		ctx->fuse.dax_mode = result.uint_32;
+		return 0;
+	case GLUE_OPT_TIMEOUT:
+		ctx->timeout = result.uint_32;
+		return 0;
+	default:
+		return opt;
+	}
+}
+
+/**
+ * virtiofs_glue_init_fs_context() - begin a mount
+ * @fsc: gets the FUSE client's part of the context
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int virtiofs_glue_init_fs_context(struct fs_context *fsc)
+{
+	struct glue_fs_context *ctx = kzalloc_obj(*ctx);
+
+	if (!ctx)
+		return -ENOMEM;
+	ctx->timeout = READ_ONCE(glue_timeout);
+	fsc->fs_private = &ctx->fuse;
+	return 0;
+}
+
+/**
+ * virtiofs_glue_free_fs_context() - undo virtiofs_glue_init_fs_context()
+ * @fsc: the context
+ */
+void virtiofs_glue_free_fs_context(struct fs_context *fsc)
+{
+	kfree(glue_context_of(fsc));
+}
+
+/**
+ * virtiofs_glue_init_submount() - begin the mount of what the host announced
+ * @fsc: context of a submount, which the FUSE client takes over
+ *
+ * Return: 0 or -errno.
+ */
+int virtiofs_glue_init_submount(struct fs_context *fsc)
+{
+	return fuse_init_fs_context_submount(fsc);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Devices that do not answer: how long a request may take, and how long the end
+ * of a session.
+ *
+ * Knows the FUSE client's private structures.  Knows no virtio.
+ */
+
+#include <linux/printk.h>
+
+#include "fuse_conn.h"
+
+/* How often requests in flight are looked at */
+#define GLUE_WATCH_PERIOD	HZ
+
+/* How old a request is when the device is said not to respond, in seconds */
+#define GLUE_SLOW		30
+
+/* How long the device may show no progress while its session is ended */
+#define GLUE_UMOUNT_PATIENCE	(30 * HZ)
+
+/**
+ * struct glue_oldest - the oldest of the requests that have to be answered soon
+ * @since: when the device got it, in jiffies
+ * @opcode: what it is, or 0 if there is none
+ */
+struct glue_oldest {
+	unsigned long since;
+	u32 opcode;
+};
+
+/* See virtiofs_scan_fn */
+static bool glue_find_oldest(struct llist_node *link, unsigned long since,
+			     void *arg)
+{
+	struct fuse_req *req = glue_req_of(link);
+	struct glue_oldest *oldest = arg;
+
+	/* Waits for somebody else to unlock */
+	if (req->in.h.opcode == FUSE_SETLKW)
+		return false;
+	if (!oldest->opcode || time_before(since, oldest->since)) {
+		oldest->since = since;
+		oldest->opcode = req->in.h.opcode;
+	}
+	return false;
+}
+
+/* The device is said to respond, or not, when that has changed */
+static void glue_set_slow(struct glue_conn *conn, bool slow, u32 opcode,
+			  unsigned int age)
+{
+	if (slow == conn->slow)
+		return;
+	conn->slow = slow;
+	virtiofs_vqs_set_responding(conn->session->vqs, !slow);
+	if (slow)
+		pr_warn("virtiofs: %s: not responding (opcode %u is not answered for %u s)\n",
+			conn->session->tag, opcode, age);
+	else
+		pr_warn("virtiofs: %s: responding again\n",
+			conn->session->tag);
+}
+
+static void glue_watch_work(struct work_struct *work)
+{
+	struct glue_conn *conn = container_of(to_delayed_work(work),
+					      struct glue_conn, watch);
+	unsigned int timeout = glue_conn_timeout(conn->fm->fc, conn->timeout);
+	unsigned int slow = timeout ? min(timeout / 2, GLUE_SLOW) : GLUE_SLOW;
+	struct glue_oldest oldest = {};
+	unsigned int age = 0;
+
+	virtiofs_leave_killed(conn);
+	virtiofs_vqs_scan(conn->session->vqs, glue_find_oldest, &oldest);
+	if (oldest.opcode)
+		age = (jiffies - oldest.since) / HZ;
+	if (timeout && age >= timeout) {
+		pr_err("virtiofs: %s: opcode %u is not answered for %u s, ending the connection\n",
+		       conn->session->tag, oldest.opcode, age);
+		virtiofs_vqs_kill_async(conn->session->vqs);
+		return;
+	}
+	glue_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
+	if (!virtiofs_vqs_are_idle(conn->session->vqs))
+		queue_delayed_work(virtiofs_glue_wq, &conn->watch,
+				   GLUE_WATCH_PERIOD);
+}
+
+static void glue_watchdog(struct work_struct *work)
+{
+	struct glue_conn *conn = container_of(to_delayed_work(work),
+					      struct glue_conn, watchdog);
+	u64 completed = virtiofs_vqs_completed(conn->session->vqs);
+
+	if (completed == conn->completed) {
+		pr_warn("virtiofs: %s: no answer during unmount, resetting the device\n",
+			conn->session->tag);
+		virtiofs_vqs_kill_async(conn->session->vqs);
+		return;
+	}
+	conn->completed = completed;
+	queue_delayed_work(virtiofs_glue_wq, &conn->watchdog,
+			   GLUE_UMOUNT_PATIENCE);
+}
+
+/**
+ * virtiofs_watch_init() - make ready to look after a connection
+ * @conn: a new connection
+ */
+void virtiofs_watch_init(struct glue_conn *conn)
+{
+	INIT_DELAYED_WORK(&conn->watch, glue_watch_work);
+	INIT_DELAYED_WORK(&conn->watchdog, glue_watchdog);
+}
+
+/**
+ * virtiofs_watch_requests() - look after requests until there are none any more
+ * @conn: a connection with a request
+ *
+ * Context: any.
+ */
+void virtiofs_watch_requests(struct glue_conn *conn)
+{
+	if (!delayed_work_pending(&conn->watch))
+		queue_delayed_work(virtiofs_glue_wq, &conn->watch,
+				   GLUE_WATCH_PERIOD);
+}
+
+/**
+ * virtiofs_watch_begin_unmount() - have the end of a session end
+ * @conn: the connection
+ *
+ * Kills the queues if nothing completes for GLUE_UMOUNT_PATIENCE.
+ */
+void virtiofs_watch_begin_unmount(struct glue_conn *conn)
+{
+	conn->completed = virtiofs_vqs_completed(conn->session->vqs);
+	queue_delayed_work(virtiofs_glue_wq, &conn->watchdog,
+			   GLUE_UMOUNT_PATIENCE);
+}
+
+/**
+ * virtiofs_watch_end_unmount() - undo virtiofs_watch_begin_unmount()
+ * @conn: the connection
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_watch_end_unmount(struct glue_conn *conn)
+{
+	cancel_delayed_work_sync(&conn->watchdog);
+}
+
+/**
+ * virtiofs_watch_stop() - look after a connection no longer
+ * @conn: a connection without requests
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_watch_stop(struct glue_conn *conn)
+{
+	cancel_delayed_work_sync(&conn->watch);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between the FUSE clients of kernels.  First the newest, in which a
+ * connection has a channel; in older ones the connection itself is what the
+ * requests go to.
+ */
+#ifndef _VIRTIOFS_FUSE_COMPAT_H
+#define _VIRTIOFS_FUSE_COMPAT_H
+
+#include <linux/fs_context.h>
+#include <linux/highmem.h>
+
+#include "fuse_i.h"
+
+#ifdef VIRTIOFS_HAVE_FUSE_CHAN
+
+#include "dev.h"
+#include "fuse_dev_i.h"
+
+static inline struct fuse_iqueue *glue_fiq(struct fuse_conn *fc)
+{
+	return &fc->chan->iq;
+}
+
+static inline struct fuse_iqueue *glue_fiq_of_req(struct fuse_req *req)
+{
+	return &req->chan->iq;
+}
+
+static inline int glue_conn_init(struct fuse_conn *fc, struct fuse_mount *fm,
+				 struct fs_context *fsc,
+				 const struct fuse_iqueue_ops *ops, void *priv)
+{
+	struct fuse_chan *fch = fuse_chan_new();
+
+	if (!fch)
+		return -ENOMEM;
+	fuse_iqueue_init(&fch->iq, ops, priv);
+	fuse_conn_init(fc, fm, fsc->user_ns, fch);
+	return 0;
+}
+
+static inline void glue_assign_unique(struct fuse_iqueue *fiq,
+				      struct fuse_req *req)
+{
+	fuse_request_assign_unique(fiq, req);
+}
+
+/* What is called at the end of a request in the background gets */
+#define GLUE_END_ARGS	struct fuse_args *args, int error
+
+/* Seconds that a request may take: what the client asks for counts as well */
+static inline unsigned int glue_conn_timeout(struct fuse_conn *fc,
+					     unsigned int own)
+{
+	unsigned int client = fc->chan->timeout.req_timeout / HZ;
+
+	return own && client ? min(own, client) : own ?: client;
+}
+
+/* A request outlives the mount that it was made for */
+static inline void glue_set_mount(struct fuse_req *req, struct fuse_mount *fm)
+{
+}
+
+#else
+
+static inline struct fuse_iqueue *glue_fiq(struct fuse_conn *fc)
+{
+	return &fc->iq;
+}
+
+static inline struct fuse_iqueue *glue_fiq_of_req(struct fuse_req *req)
+{
+	return &req->fm->fc->iq;
+}
+
+static inline int glue_conn_init(struct fuse_conn *fc, struct fuse_mount *fm,
+				 struct fs_context *fsc,
+				 const struct fuse_iqueue_ops *ops, void *priv)
+{
+	fuse_conn_init(fc, fm, fsc->user_ns, ops, priv);
+	return 0;
+}
+
+static inline void glue_assign_unique(struct fuse_iqueue *fiq,
+				      struct fuse_req *req)
+{
+	if (req->in.h.opcode != FUSE_NOTIFY_REPLY)
+		req->in.h.unique = fuse_get_unique(fiq);
+}
+
+#define GLUE_END_ARGS	struct fuse_mount *fm, struct fuse_args *args, int error
+
+static inline unsigned int glue_conn_timeout(struct fuse_conn *fc,
+					     unsigned int own)
+{
+	return own;
+}
+
+static inline void glue_set_mount(struct fuse_req *req, struct fuse_mount *fm)
+{
+	req->fm = fm;
+}
+
+#endif
+
+#ifdef VIRTIOFS_HAVE_FUSE_FOLIOS
+
+static inline unsigned int glue_nr_pages(struct fuse_args_pages *ap)
+{
+	return ap->num_folios;
+}
+
+static inline struct page *glue_page(struct fuse_args_pages *ap, unsigned int i)
+{
+	return folio_page(ap->folios[i], 0);
+}
+
+static inline void glue_zero_page(struct fuse_args_pages *ap, unsigned int i,
+				  unsigned int start, unsigned int end)
+{
+	folio_zero_segment(ap->folios[i], start, end);
+}
+
+#else
+
+static inline unsigned int glue_nr_pages(struct fuse_args_pages *ap)
+{
+	return ap->num_pages;
+}
+
+static inline struct page *glue_page(struct fuse_args_pages *ap, unsigned int i)
+{
+	return ap->pages[i];
+}
+
+static inline void glue_zero_page(struct fuse_args_pages *ap, unsigned int i,
+				  unsigned int start, unsigned int end)
+{
+	zero_user_segment(ap->pages[i], start, end);
+}
+
+#endif
+
+#endif

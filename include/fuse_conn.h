@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the FUSE client's side share: a connection, and a request
+ * while it is with us.  No other file sees the FUSE client's private structures.
+ */
+#ifndef _VIRTIOFS_FUSE_CONN_H
+#define _VIRTIOFS_FUSE_CONN_H
+
+#include <linux/mutex.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "fuse_compat.h"
+#include "fuse_glue.h"
+#include "virtqueue.h"
+
+struct glue_orphan;
+
+/**
+ * struct glue_conn - a FUSE connection over the queues of a device
+ * @session: the device's side; init-only
+ * @fm: the mount that is no submount; lives as long as any; init-only
+ * @closed: FORGETs are of no use any more; set once
+ * @timeout: seconds that the device has to answer a request, or 0; init-only
+ * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
+ * @watch: looks after requests in flight, as long as there are any
+ * @slow: the device was said not to respond; of @watch alone
+ * @watchdog: kills the queues when the end of the session makes no progress
+ * @completed: number of requests that had ended when @watchdog last looked
+ * @stuck: number of requests that had ended when a task that exits lost its
+ *	patience, or U64_MAX
+ * @loans_lock: protects @loans; inside of the FUSE client's killsb
+ * @loans: lookups that the FUSE client has lent
+ * @lock: protects @blocking
+ * @blocking: requests whose end may block
+ * @end_work: ends them
+ *
+ * Made by the mount, freed by the FUSE client's last call, ->release().
+ */
+struct glue_conn {
+	struct virtiofs_session *session;
+	struct fuse_mount *fm;
+	bool closed;
+	unsigned int timeout;
+	struct wait_queue_entry abort_entry;
+	struct delayed_work watch;
+	bool slow;
+	struct delayed_work watchdog;
+	u64 completed;
+	u64 stuck;
+	struct mutex loans_lock; /* of @loans */
+	struct list_head loans;
+	spinlock_t lock; /* of @blocking, innermost */
+	struct list_head blocking;
+	struct work_struct end_work;
+};
+
+static inline struct glue_conn *glue_conn_of(struct fuse_conn *fc)
+{
+	return glue_fiq(fc)->priv;
+}
+
+static inline struct virtiofs_vq *glue_hiprio(struct glue_conn *conn)
+{
+	return &conn->session->vqs->vq[VIRTIOFS_VQ_HIPRIO];
+}
+
+/* Instead of an orphan: the reply is there, it is too late to leave */
+#define GLUE_ENDED	((struct glue_orphan *)1)
+
+/**
+ * struct glue_sub - what we need of a request while it is with us
+ * @link: for the queue
+ * @orphan: NULL, and then once and for all the orphan that the caller left, or
+ *	GLUE_ENDED by done()
+ *
+ * Lies in the request's @list: we keep it off the lists of the FUSE client,
+ * which could end it there while the device still owns it.
+ */
+struct glue_sub {
+	struct llist_node link;
+	struct glue_orphan *orphan;
+};
+
+static_assert(sizeof(struct glue_sub) <= sizeof_field(struct fuse_req, list));
+
+static inline struct glue_sub *glue_sub_of(struct fuse_req *req)
+{
+	return (struct glue_sub *)&req->list;
+}
+
+static inline struct fuse_req *glue_req_of(struct llist_node *link)
+{
+	return container_of((struct list_head *)link, struct fuse_req, list);
+}
+
+/* fuse_glue.c: requests and replies */
+extern const struct fuse_iqueue_ops virtiofs_glue_fiq_ops;
+extern struct workqueue_struct *virtiofs_glue_wq;
+
+void *virtiofs_req_memory(struct fuse_req *req, struct virtiofs_buf *buf);
+int virtiofs_req_check(struct fuse_req *req, struct glue_conn *conn,
+		       struct virtiofs_buf *buf);
+void *virtiofs_req_reply(struct fuse_req *req, struct virtiofs_buf *buf);
+void virtiofs_req_free(struct fuse_req *req);
+void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
+void virtiofs_conn_end_work(struct work_struct *work);
+
+/* fuse_leave.c: callers that do not wait */
+void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);
+void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req);
+void virtiofs_leave_killed(struct glue_conn *conn);
+void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
+			 int error);
+
+/* fuse_watch.c: devices that do not answer */
+void virtiofs_watch_init(struct glue_conn *conn);
+void virtiofs_watch_requests(struct glue_conn *conn);
+void virtiofs_watch_begin_unmount(struct glue_conn *conn);
+void virtiofs_watch_end_unmount(struct glue_conn *conn);
+void virtiofs_watch_stop(struct glue_conn *conn);
+
+/* fuse_mount.c: connections and mounts */
+void virtiofs_conn_release(struct fuse_iqueue *fiq);
+
+#endif
