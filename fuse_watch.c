@@ -81,6 +81,8 @@ static void glue_watch_work(struct work_struct *work)
 		virtiofs_vqs_kill_async(conn->session->vqs);
 		return;
 	}
+	if (age)
+		virtiofs_vqs_check_async(conn->session->vqs);
 	glue_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
 	if (!virtiofs_vqs_are_idle(conn->session->vqs))
 		queue_delayed_work(virtiofs_glue_wq, &conn->watch,

@@ -21,6 +21,9 @@
 /* How long an empty ring that lacked memory waits until it tries again */
 #define VQ_RETRY_DELAY	msecs_to_jiffies(10)
 
+/* Status of a device that is not there any more: reads find nothing but ones */
+#define VQ_STATUS_GONE	0xff
+
 /*
  * Runs the workers that complete requests.  Memory reclaim waits for them, so
  * there is a rescuer, and it is shared with nobody who might block.
@@ -511,8 +514,10 @@ static int vqs_find(struct virtiofs_vqs *vqs)
 	/* For vq_callback() */
 	vqs->vdev->priv = vqs;
 	err = virtio_find_vqs(vqs->vdev, vqs->nr, rings, info, &desc);
-	if (err)
+	if (err) {
+		vqs->vdev->priv = NULL;
 		return err;
+	}
 	for (i = 0; i < vqs->nr; i++)
 		vqs->vq[i].ring = rings[i];
 	return 0;
@@ -553,20 +558,34 @@ static void vqs_kill_work(struct work_struct *work)
 	virtiofs_vqs_kill(container_of(work, struct virtiofs_vqs, kill_work));
 }
 
+/* What is wrong with the device, or NULL */
+static const char *vqs_device_fault(struct virtiofs_vqs *vqs)
+{
+	u8 status = vqs->vdev->config->get_status(vqs->vdev);
+
+	if (status == VQ_STATUS_GONE)
+		return "the device is gone";
+	if (status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return "the device needs a reset";
+	if (!(status & VIRTIO_CONFIG_S_DRIVER_OK))
+		return "the device was reset, and not by its driver";
+	return NULL;
+}
+
 static void vqs_check_work(struct work_struct *work)
 {
 	struct virtiofs_vqs *vqs = container_of(work, struct virtiofs_vqs,
 						check_work);
-	u8 status = 0;
+	const char *fault = NULL;
 
 	scoped_guard(mutex, &vqs->lock) {
 		if (vqs->state != VIRTIOFS_KILLED)
-			status = vqs->vdev->config->get_status(vqs->vdev);
+			fault = vqs_device_fault(vqs);
+		if (fault)
+			dev_err(&vqs->vdev->dev, "%s\n", fault);
 	}
-	if (!(status & VIRTIO_CONFIG_S_NEEDS_RESET))
-		return;
-	dev_err(&vqs->vdev->dev, "the device needs a reset\n");
-	virtiofs_vqs_kill(vqs);
+	if (fault)
+		virtiofs_vqs_kill(vqs);
 }
 
 static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
@@ -634,8 +653,8 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 
 err_del_rings:
 	vdev->config->del_vqs(vdev);
-err_free_vqs:
 	vdev->priv = NULL;
+err_free_vqs:
 	vqs_free(vqs);
 	return ERR_PTR(err);
 }
@@ -687,7 +706,11 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 	}
 	/* Whoever saw a living queue has notified it after this */
 	synchronize_rcu();
-	virtio_reset_device(vqs->vdev);
+	/* A reset waits until the device answers, and there may be none */
+	if (vqs->vdev->config->get_status(vqs->vdev) == VQ_STATUS_GONE)
+		virtio_break_device(vqs->vdev);
+	else
+		virtio_reset_device(vqs->vdev);
 	/* The device's interrupt finds the queues by it */
 	vqs->vdev->priv = NULL;
 	for (i = 0; i < vqs->nr; i++)
@@ -733,7 +756,8 @@ void virtiofs_vqs_kill_async(struct virtiofs_vqs *vqs)
  * virtiofs_vqs_check_async() - have the queues killed if the device needs that
  * @vqs: the queues
  *
- * The device says so by NEEDS_RESET (virtio specification 2.1.2).
+ * The device says so by NEEDS_RESET (virtio specification 2.1.2); or it is gone, or
+ * was reset by somebody else, and will never return what it had.
  *
  * Context: any, does not sleep.  As for virtiofs_vqs_kill_async().
  */

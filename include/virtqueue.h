@@ -204,7 +204,7 @@ typedef bool (*virtiofs_scan_fn)(struct llist_node *link, unsigned long since,
  * @state: how the queues are doing; changed under @lock.  KILLED is final: the
  *	device was reset and the rings are gone.
  * @kill_work: virtiofs_vqs_kill() for those who cannot sleep
- * @check_work: looks whether the device needs a reset
+ * @check_work: looks whether the device still works
  * @map: for each possible CPU the index of its request queue; init-only
  * @nr: number of queues, hiprio included; init-only
  * @vq: the queues
