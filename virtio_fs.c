@@ -58,8 +58,9 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	struct virtiofs_device *dev = device_of(kobj);
 
-	guard(mutex)(&dev->lock);
-	return sysfs_emit(buf, "%s\n", device_state(dev));
+	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock)
+		return sysfs_emit(buf, "%s\n", device_state(dev));
+	return 0;
 }
 
 /* As "umount -f", for who does not know where it is mounted */
@@ -72,9 +73,10 @@ static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 	if (err || !yes)
 		return -EINVAL;
-	guard(mutex)(&dev->lock);
-	if (dev->vqs)
-		virtiofs_vqs_kill(dev->vqs);
+	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock) {
+		if (dev->vqs)
+			virtiofs_vqs_kill(dev->vqs);
+	}
 	return count;
 }
 
@@ -351,6 +353,7 @@ static int virtiofs_probe(struct virtio_device *vdev)
 err_kill_vqs:
 	dev->gone = true;
 	virtiofs_vqs_kill(dev->vqs);
+	cancel_work_sync(&dev->state_work);
 	virtiofs_vqs_put(dev->vqs);
 err_put_dev:
 	kobject_put(&dev->kobj);
@@ -372,6 +375,10 @@ static void virtiofs_remove(struct virtio_device *vdev)
 	scoped_guard(mutex, &dev->lock) {
 		/* A mount that has found it gets no session */
 		dev->gone = true;
+		/* Once, not for each call that will fail */
+		if (dev->nr_sessions)
+			dev_notice(&vdev->dev, "removed while tag <%s> is mounted\n",
+				   dev->tag);
 		if (dev->vqs) {
 			/* Stop submissions, reset, end what the device had */
 			virtiofs_vqs_kill(dev->vqs);
@@ -451,6 +458,8 @@ static void session_release(struct virtiofs_session *session)
 		container_of(session, struct virtiofs_device_session, session);
 
 	virtiofs_vqs_put(session->vqs);
+	scoped_guard(mutex, &ds->dev->lock)
+		ds->dev->nr_sessions--;
 	kobject_put(&ds->dev->kobj);
 	kfree(ds);
 	module_put(THIS_MODULE);
@@ -471,6 +480,7 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 		if (err)
 			goto err_free_ds;
 		ds->session.vqs = virtiofs_vqs_get(dev->vqs);
+		dev->nr_sessions++;
 	}
 	/*
 	 * The FUSE client's control file system may hold the connection a
@@ -544,15 +554,50 @@ static const struct virtio_device_id virtiofs_ids[] = {
 };
 MODULE_DEVICE_TABLE(virtio, virtiofs_ids);
 
-/* The queues would have to survive the reset, without a new FUSE_INIT */
+/*
+ * The virtio core resets a device when the guest wakes up, and that is the end of
+ * a session: hosts forget all about it.  So the device can only be suspended
+ * while nobody uses it.
+ */
 static int virtiofs_freeze(struct virtio_device *vdev)
 {
-	dev_warn(&vdev->dev, "suspend is not supported\n");
-	return -EOPNOTSUPP;
+	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
+
+	guard(mutex)(&dev->lock);
+	if (dev->nr_sessions) {
+		dev_err(&vdev->dev, "suspend would end the session, unmount tag <%s> first\n",
+			dev->tag);
+		return -EBUSY;
+	}
+	if (dev->vqs)
+		virtiofs_vqs_kill(dev->vqs);
+	return 0;
 }
 
+/* Somebody has the device's function reset, which ends the session as well */
+static int virtiofs_reset_prepare(struct virtio_device *vdev)
+{
+	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
+
+	guard(mutex)(&dev->lock);
+	if (dev->nr_sessions)
+		dev_notice(&vdev->dev, "reset while tag <%s> is mounted\n",
+			   dev->tag);
+	if (dev->vqs)
+		virtiofs_vqs_kill(dev->vqs);
+	return 0;
+}
+
+/* If the device does not start now, it is tried again for the next mount */
 static int virtiofs_restore(struct virtio_device *vdev)
 {
+	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
+	int err;
+
+	guard(mutex)(&dev->lock);
+	err = device_revive(dev);
+	if (err)
+		dev_err(&vdev->dev, "the device does not start again (%d)\n", err);
 	return 0;
 }
 
@@ -564,6 +609,7 @@ static struct virtio_driver virtiofs_driver = {
 	.config_changed = virtiofs_config_changed,
 	.freeze = pm_sleep_ptr(virtiofs_freeze),
 	.restore = pm_sleep_ptr(virtiofs_restore),
+	VIRTIOFS_RESET_METHODS(virtiofs_reset_prepare, virtiofs_restore)
 };
 
 static int virtiofs_uevent(const struct kobject *kobj,

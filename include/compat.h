@@ -32,6 +32,14 @@ static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 	kzalloc(sizeof(obj), compat_gfp(0, ##__VA_ARGS__, GFP_KERNEL))
 #endif
 
+/* Methods of a virtio driver for a reset of its device by the transport */
+#ifdef VIRTIOFS_HAVE_RESET_METHODS
+#define VIRTIOFS_RESET_METHODS(prepare, done)				\
+	.reset_prepare = (prepare), .reset_done = (done),
+#else
+#define VIRTIOFS_RESET_METHODS(prepare, done)
+#endif
+
 #ifndef VIRTIOFS_HAVE_WQ_PERCPU
 #define WQ_PERCPU	0
 #endif

@@ -26,11 +26,12 @@ struct virtio_device;
  * @tag: name of the file system, as long as the configuration space has room
  *	for and a NUL more; init-only
  * @nr_request: number of request queues; init-only
- * @lock: serializes start, restart and remove of this one device, and protects
- *	@gone and @vqs.  May be held across a reset of the device, and is
+ * @lock: serializes start, restart, suspend and remove of this one device, and
+ *	protects what follows.  May be held across a reset of the device, and is
  *	never taken under the mutex of the list.
  * @gone: removed; there will be no new session
  * @vqs: the queues that a new session gets; NULL when a restart failed
+ * @nr_sessions: number of sessions that have not ended
  * @state_work: tells user space that the state has changed
  */
 struct virtiofs_device {
@@ -41,9 +42,10 @@ struct virtiofs_device {
 	struct virtio_device *vdev;
 	char tag[sizeof_field(struct virtio_fs_config, tag) + 1];
 	unsigned int nr_request;
-	struct mutex lock; /* start, restart, remove */
+	struct mutex lock; /* start, restart, suspend, remove */
 	bool gone;
 	struct virtiofs_vqs *vqs;
+	unsigned int nr_sessions;
 	struct work_struct state_work;
 };
 
