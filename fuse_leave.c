@@ -307,9 +307,9 @@ static struct glue_orphan *glue_orphan_new(struct glue_conn *conn,
 
 	if (args->in_pages || args->out_pages)
 		nr = glue_nr_pages(ap);
-	orphan = kvzalloc(struct_size(orphan, folios, nr), GFP_NOFS);
-	if (!orphan)
-		return NULL;
+	/* A task that is killed shall not stay because memory is short */
+	orphan = kvzalloc(struct_size(orphan, folios, nr),
+			  GFP_NOFS | __GFP_NOFAIL);
 	orphan->conn = conn;
 	orphan->req = req;
 	orphan->args = *args;
