@@ -58,8 +58,9 @@ help:
 	@echo '     check         run the tests in guests'
 	@echo '     kunit         run the KUnit suites alone, without a guest'
 	@echo '     fuzz          a guest whose device lies at random'
+	@echo '     soak          a guest to which all that can happen does, at random'
 	@echo '     lint          check the sources'
-	@echo '     distclean     take away all that the six above have set up'
+	@echo '     distclean     take away all that the seven above have set up'
 	@echo
 	@echo 'make modules       build virtiofs.ko for the running kernel'
 	@echo '     modules_install  ... and have modprobe prefer it to any other'
@@ -69,9 +70,10 @@ help:
 	@echo
 	@echo 'KERNEL=7.3|6.12    kernel of the guest (demo, shell)'
 	@echo 'SHARE=DIR          directory of this machine to share (demo, shell)'
-	@echo 'KERNELS="7.3 6.12" kernels to test on; DEBUG=1 their debug builds (check, fuzz)'
+	@echo 'KERNELS="7.3 6.12" kernels to test on; DEBUG=1 their debug builds (check, fuzz, soak)'
 	@echo 'ONLY=REGEX         tests to run (check)'
 	@echo 'COUNT=N SEED=N     how many lies, and what they begin with (fuzz)'
+	@echo 'MINUTES=N          how long (soak)'
 	@echo 'KDIR=DIR           kernel to build for, as /lib/modules/*/build (modules)'
 	@echo 'KSRC=DIR           source of that kernel (modules, intree, intree-patch)'
 
@@ -107,7 +109,7 @@ kernel-fits:
 clean:
 	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o .tmp_versions modules.order Module.symvers
 
-demo shell check kunit fuzz:
+demo shell check kunit fuzz soak:
 	@$(testing)/qemu/$@.sh
 
 lint:
@@ -123,6 +125,6 @@ intree-patch:
 	@$(testing)/intree.sh --patch "$(KSRC)"
 
 .PHONY: help modules modules_install kernel-fits clean demo shell check kunit fuzz \
-	lint distclean intree intree-patch
+	soak lint distclean intree intree-patch
 
 endif

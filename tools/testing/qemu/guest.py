@@ -192,6 +192,7 @@ class Guest:
             "kill-daemon": self.host_kill_daemon,
             "stop-daemon": self.host_stop_daemon,
             "cont-daemon": self.host_cont_daemon,
+            "pause-daemon": self.host_pause_daemon,
             "restart-daemon": self.host_restart_daemon,
             "unplug": self.host_unplug,
             "plug": self.host_plug,
@@ -240,7 +241,9 @@ class Guest:
             "-object", f"memory-backend-memfd,id=mem,size={self.memory},share=on",
             "-kernel", f"{CACHE}/linux/{self.kernel}/arch/x86/boot/bzImage",
             "-append", self.command_line(),
-            "-device", "virtio-serial-pci"]
+            # Its ports go on when the guest has slept.
+            "-device", "pcie-root-port,id=ports,chassis=100",
+            "-device", "virtio-serial-pci,bus=ports,x-pcie-pm-no-soft-reset=on"]
         if not self.root:
             command += ["-initrd", self.initramfs()]
         for port in ("verdict", "control"):
@@ -378,6 +381,13 @@ class Guest:
 
     def host_cont_daemon(self, tag):
         self.share(tag)[1].process.send_signal(signal.SIGCONT)
+
+    def host_pause_daemon(self, argument):
+        """Stops the daemon for some seconds, however the guest is doing then."""
+        tag, seconds = argument.split()
+        process = self.share(tag)[1].process
+        process.send_signal(signal.SIGSTOP)
+        threading.Timer(float(seconds), process.send_signal, [signal.SIGCONT]).start()
 
     def host_restart_daemon(self, tag):
         """A new daemon; QEMU only turns to it when the device is plugged anew."""

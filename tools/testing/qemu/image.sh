@@ -117,10 +117,12 @@ make_kernel_part()
 # has its interfaces from that kernel's headers.
 make_selftests()
 {
-	local out=/cache/selftests/$1 ksft=/cache/linux/$1/tools/testing/selftests
+	local out=/cache/selftests/$1 tree=/cache/linux/$1 ksft
 
-	[ -d "/cache/linux/$1/usr/include/linux" ] ||
-		make -s -C "/cache/linux/$1" headers
+	# Those of the plain kernel are the same, and may be there.
+	[ ! -d "${tree%-debug}/usr/include/linux" ] || tree=${tree%-debug}
+	ksft=$tree/tools/testing/selftests
+	[ -d "$tree/usr/include/linux" ] || make -s -C "$tree" headers
 	mkdir -p "$out"
 	rm -rf "$out/install"
 	make -C "/src/$SELFTESTS" KSFT="$ksft" OUTPUT="$out" \

@@ -58,6 +58,25 @@ host device myfs release >&2
 claim lock_is_taken_late wait $pid
 claim guest_gives_back_all_it_had soon all_given_back
 claim share_unmounts_again umount /mnt
+
+# One that is for all of the FUSE client's file systems, where it knows such.
+echo 0 >/sys/module/virtiofs/parameters/timeout
+limit=/proc/sys/fs/fuse/default_request_timeout
+if [ -e $limit ]; then
+	echo 15 >$limit
+	claim share_mounts_with_the_client_s_timeout mount_share
+	claim device_keeps_a_request host device myfs fault op=STATFS hold
+	claim_refused call_ends_with_the_client_s_timeout 'connection abort' \
+		timeout 60 stat -f /mnt
+	host device myfs release >&2
+	claim dead_mount_unmounts umount /mnt
+	claim share_mounts_after_that mount_share
+	claim share_is_served stat -f /mnt
+	claim share_unmounts_at_last umount /mnt
+	echo 0 >$limit
+else
+	skip client_s_timeout "this kernel's FUSE client has none"
+fi
 sleep 1
 kill $listener
 for state in "not responding" running aborted; do

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Whatever can happen to a device, its driver, its mount and its users happens,
+# at random and under load. From the kernel's command line: how many events, or
+# how many minutes.
+
+. /guest/lib.sh
+. /guest/faults.sh
+
+STOP=/run/stop
+WRONG=/run/wrong
+
+random()
+{
+	echo $(($(od -An -N2 -tu2 /dev/urandom) % $1))
+}
+
+# writer N: what could be written has to be read again.
+writer()
+{
+	count=0
+	while [ ! -e $STOP ]; do
+		count=$((count + 1))
+		file=/mnt/work/writer$1.$((count % 4))
+		echo "$1 $count" 2>/dev/null >"$file" || continue
+		got=$(cat "$file" 2>/dev/null) || continue
+		[ "$got" = "$1 $count" ] || echo "$file: '$got', not '$1 $count'" >>$WRONG
+	done 2>/dev/null
+}
+
+loads_start()
+{
+	rm -f $STOP
+	loads=
+	for n in 1 2 3; do
+		writer $n &
+		loads="$loads $!"
+	done
+	/device/hammer /mnt/work 4 $STOP &
+	hammer=$!
+}
+
+loads_end()
+{
+	touch $STOP
+	# shellcheck disable=SC2086 # a list
+	soon ended $loads && soon ended $hammer
+}
+
+# fresh: the share is mounted, by all means but a reboot.
+fresh()
+{
+	tries=0
+	until mounted /mnt && timeout 30 stat -f /mnt >/dev/null 2>&1; do
+		tries=$((tries + 1))
+		[ $tries -lt 60 ] || return 1
+		! mounted /mnt || umount /mnt 2>/dev/null || umount -l /mnt
+		mount_share 2>/dev/null || sleep 0.2
+	done
+}
+
+# event N: makes it happen
+event()
+{
+	case $1 in
+	0)	kill -9 $hammer
+		wait $hammer
+		/device/hammer /mnt/work 4 $STOP &
+		hammer=$! ;;
+	1)	umount -f /mnt ;;
+	2)	echo 1 >"$(device myfs)/abort" ;;
+	3)	name=$(basename "$(virtio myfs)")
+		echo "$name" >$DRIVER/unbind
+		echo "$name" >$DRIVER/bind ;;
+	4)	host pause-daemon myfs 0.3
+		sleep 0.1 ;;
+	5)	echo 3 >/proc/sys/vm/drop_caches ;;
+	6)	echo devices >/sys/power/pm_test
+		echo freeze >/sys/power/state
+		echo none >/sys/power/pm_test ;;
+	7)	echo 1 >"$(function myfs)/reset" ;;
+	8)	host unplug myfs
+		soon no_tag myfs
+		host plug myfs
+		soon has_tag myfs ;;
+	9)	umount -l /mnt ;;
+	esac
+}
+
+# events: several at a time, now and then.
+events_run()
+{
+	ends=$((minutes * 60 + $(cut -d . -f 1 /proc/uptime)))
+	n=0
+	while [ $n -lt "$events" ] || [ "$(cut -d . -f 1 /proc/uptime)" -lt $ends ]; do
+		n=$((n + 1))
+		one=$(random 10)
+		other=$(random 10)
+		echo "event $n: $one $other" >&2
+		if [ "$other" -lt 6 ]; then
+			event "$other" >/dev/null 2>&1 &
+			pid=$!
+			event "$one" >/dev/null 2>&1
+			wait $pid
+		else
+			event "$one" >/dev/null 2>&1
+		fi
+		fresh || return 1
+		mkdir -p /mnt/work
+		sleep 0.1
+	done
+	echo "$n events" >&2
+}
+
+claim driver_loads load
+echo 0 >/sys/module/suspend/parameters/pm_test_delay
+echo 1000 >/sys/power/pm_freeze_timeout
+claim share_mounts mount_share
+mkdir /mnt/work
+: >$WRONG
+loads_start
+claim share_can_be_used_after_each_event events_run
+claim load_comes_to_its_end loads_end
+claim_equal nothing_was_read_but_what_was_written "$(cat $WRONG)" ""
+rm -rf /mnt/work
+claim share_unmounts umount /mnt
+claim share_mounts_at_last mount_share
+claim_equal nothing_is_left "$(ls -A /mnt)" ""
+claim share_unmounts_at_last umount /mnt
+plan
