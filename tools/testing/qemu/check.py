@@ -21,6 +21,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import check_device
+import check_faults
 import guest
 import tap
 from scenario import SCENARIOS, Test, scenario
@@ -111,6 +112,7 @@ ring_scenarios()
 # What the suites make the guest's kernel say.
 KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 are needed|needs a reset"
                   "|id [0-9]+ out of range|is not a head|probe with driver virtiofs|kobject: "
+                  "|the device is gone|not by its driver|suspend would|does not start again"
                   "|reply to opcode|callbacks suppressed|Test should be marked slow")
 
 
@@ -387,12 +389,14 @@ def main():
                         help="what the cache is called outside of the test root")
     parser.add_argument("--fuzz-count", type=int, metavar="N", help="lies of device-fuzz")
     parser.add_argument("--fuzz-seed", type=int, metavar="N", help="what they begin with")
+    parser.add_argument("--soak-minutes", type=int, metavar="N", help="how long soak takes")
     parser.add_argument("--list", action="store_true", help="only name the scenarios")
     args = parser.parse_args()
     if args.list:
         print("\n".join(SCENARIOS))
         return 0
     check_device.asked.update(count=args.fuzz_count, seed=args.fuzz_seed)
+    check_faults.asked.update(minutes=args.soak_minutes)
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, stop)
 

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of devices that are taken away or reset behind the driver's back, or by the
+ * kernel with the driver told; and of what a guest does with them that sleeps.
+ */
+
+#include <linux/virtio_config.h>
+
+#include <kunit/test.h>
+
+#include "plain.h"
+#include "server.h"
+#include "virtqueue.h"
+
+/* A device that keeps one request, as if it were gone from now on */
+static void device_with_status(struct mock_device *mock, u8 status)
+{
+	spin_lock(&mock->lock);
+	mock->live = false;
+	mock->status = status;
+	spin_unlock(&mock->lock);
+}
+
+static struct plain_req *kept_request(struct mock_device *mock)
+{
+	struct plain_req *req = plain_reqs(mock, 1);
+	struct mock_chain chain;
+
+	mock_plug(mock);
+	KUNIT_ASSERT_TRUE(mock->test, mock_is_bound(mock));
+	plain_submit(mock, req);
+	KUNIT_ASSERT_TRUE(mock->test,
+			  mock_pop(mock, VIRTIOFS_VQ_REQUEST, &chain));
+	return req;
+}
+
+/* Where there was a device, the bus reads ones; waiting for a reset never ends */
+static void device_that_is_gone_is_not_waited_for(struct kunit *test)
+{
+	struct mock_device *mock = plain_new(test);
+	struct plain_req *req = kept_request(mock);
+	struct virtiofs_vqs *vqs = plain_of(mock)->vqs;
+	unsigned int resets = mock->resets;
+
+	device_with_status(mock, 0xff);
+	virtiofs_vqs_check_async(vqs);
+	plain_wait(mock, 1);
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, req->error);
+	flush_work(&vqs->check_work);
+	KUNIT_EXPECT_EQ(test, resets, mock->resets);
+	/* As the virtio core wants to find it */
+	mock->status = 0;
+}
+
+static void reset_by_somebody_else_is_noticed(struct kunit *test)
+{
+	struct mock_device *mock = plain_new(test);
+	struct plain_req *req = kept_request(mock);
+	struct virtiofs_vqs *vqs = plain_of(mock)->vqs;
+
+	/* A look at a device that works changes nothing */
+	virtiofs_vqs_check_async(vqs);
+	flush_work(&vqs->check_work);
+	plain_wait(mock, 0);
+
+	device_with_status(mock, 0);
+	virtiofs_vqs_check_async(vqs);
+	plain_wait(mock, 1);
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, req->error);
+}
+
+#ifdef CONFIG_PM_SLEEP
+static void mounted_device_is_not_suspended(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+
+	server_mount(mock);
+	KUNIT_EXPECT_EQ(test, -EBUSY, virtio_device_freeze(&mock->vdev));
+	expect_truth(mock);
+	KUNIT_EXPECT_EQ(test, 1, server_of(mock)->nr_init);
+	server_unmount(server_of(mock));
+}
+
+static void device_in_no_use_is_suspended_and_comes_back(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+
+	KUNIT_ASSERT_EQ(test, 0, virtio_device_freeze(&mock->vdev));
+	KUNIT_EXPECT_FALSE(test, mock->live);
+	KUNIT_EXPECT_EQ(test, 0, mock->nr_queues);
+	KUNIT_ASSERT_EQ(test, 0, virtio_device_restore(&mock->vdev));
+	KUNIT_EXPECT_TRUE(test, mock->live);
+	server_mount(mock);
+	expect_truth(mock);
+	server_unmount(server_of(mock));
+}
+
+static void device_that_does_not_come_back_is_tried_again(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+
+	KUNIT_ASSERT_EQ(test, 0, virtio_device_freeze(&mock->vdev));
+	mock->find_error = -ENOENT;
+	KUNIT_EXPECT_EQ(test, 0, virtio_device_restore(&mock->vdev));
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENOENT), (void *)server_try_mount());
+	mock->find_error = 0;
+	server_mount(mock);
+	expect_truth(mock);
+	server_unmount(server_of(mock));
+}
+#endif
+
+#ifdef VIRTIOFS_HAVE_RESET_METHODS
+static void reset_of_the_function_ends_the_session(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct server *server = server_of(mock);
+
+	server_mount(mock);
+	server_hold_statfs(mock);
+	KUNIT_EXPECT_EQ(test, 0, virtio_device_reset_prepare(&mock->vdev));
+	KUNIT_EXPECT_FALSE(test, mock->live);
+	flush_work(&server->statfs);
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, server->result);
+	KUNIT_EXPECT_EQ(test, 0, virtio_device_reset_done(&mock->vdev));
+
+	server->hold_statfs = false;
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, statfs_with(mock, &truth));
+	server_unmount(server);
+	server_mount(mock);
+	expect_truth(mock);
+	server_unmount(server);
+}
+#endif
+
+static struct kunit_case reset_cases[] = {
+	KUNIT_CASE(device_that_is_gone_is_not_waited_for),
+	KUNIT_CASE(reset_by_somebody_else_is_noticed),
+	{}
+};
+
+static struct kunit_suite reset_suite = {
+	.name = "virtiofs_reset",
+	.suite_init = plain_register,
+	.suite_exit = plain_unregister,
+	.test_cases = reset_cases,
+};
+
+static struct kunit_case sleep_cases[] = {
+#ifdef CONFIG_PM_SLEEP
+	KUNIT_CASE(mounted_device_is_not_suspended),
+	KUNIT_CASE(device_in_no_use_is_suspended_and_comes_back),
+	KUNIT_CASE(device_that_does_not_come_back_is_tried_again),
+#endif
+#ifdef VIRTIOFS_HAVE_RESET_METHODS
+	KUNIT_CASE(reset_of_the_function_ends_the_session),
+#endif
+	{}
+};
+
+static struct kunit_suite sleep_suite = {
+	.name = "virtiofs_sleep",
+	.test_cases = sleep_cases,
+};
+
+kunit_test_suites(&reset_suite, &sleep_suite);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A FUSE server behind the device in memory, for KUnit suites: it knows no more
+ * than STATFS, lies about that if it is told to, and can keep what it gets.
+ */
+#ifndef _VIRTIOFS_KUNIT_SERVER_H
+#define _VIRTIOFS_KUNIT_SERVER_H
+
+#include <linux/completion.h>
+#include <linux/fuse.h>
+#include <linux/statfs.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "mock.h"
+
+struct kunit;
+struct task_struct;
+struct vfsmount;
+
+/* What kern_mount() gives as the source is the name of the type */
+#define TAG		"virtiofs"
+
+/* What the server says of the file system */
+#define BLOCKS		123456
+
+/**
+ * struct lie - how a reply to STATFS is wrong
+ * @name: for people
+ * @len: length that the header has
+ * @used: what the device claims to have written
+ * @error: error that the header has
+ * @unique: what is added to the request's id
+ * @result: what the caller shall get
+ */
+struct lie {
+	const char *name;
+	u32 len;
+	u32 used;
+	s32 error;
+	u64 unique;
+	int result;
+};
+
+#define HEADER	((u32)sizeof(struct fuse_out_header))
+#define WHOLE	((u32)(HEADER + sizeof(struct fuse_statfs_out)))
+
+/**
+ * struct server - the server behind the device
+ * @lie: how the next reply to STATFS is wrong
+ * @hold_init: keep FUSE_INIT
+ * @hold_statfs: keep STATFS
+ * @nr_held: number of requests that were kept and not answered
+ * @held: the last of them
+ * @held_index: queue of that
+ * @held_resets: number of resets of the device when it came
+ * @nr_init: number of sessions that were begun
+ * @left: somebody who did a STATFS has its result
+ * @changed: woken when one more is
+ * @reply: the last reply to STATFS, as it lies in the driver's memory
+ * @statfs: gets the result of a STATFS that somebody else does
+ * @mnt: the mount
+ * @kstatfs: where that goes
+ * @result: and its return value
+ */
+struct server {
+	const struct lie *lie;
+	bool hold_init;
+	bool hold_statfs;
+	unsigned int nr_held;
+	struct mock_chain held;
+	unsigned int held_index;
+	unsigned int held_resets;
+	unsigned int nr_init;
+	struct completion left;
+	wait_queue_head_t changed;
+	struct fuse_out_header *reply;
+	struct work_struct statfs;
+	struct vfsmount *mnt;
+	struct kstatfs kstatfs;
+	int result;
+};
+
+extern const struct lie truth;
+
+static inline struct server *server_of(struct mock_device *mock)
+{
+	return mock->private;
+}
+
+struct mock_device *served_device(struct kunit *test);
+s64 server_reply(struct mock_chain *chain, u64 unique, const struct lie *lie);
+void server_statfs(struct work_struct *work);
+void server_hold_statfs(struct mock_device *mock);
+struct vfsmount *server_try_mount(void);
+void server_mount(struct mock_device *mock);
+void server_unmount(void *server);
+int statfs_with(struct mock_device *mock, const struct lie *lie);
+void expect_truth(struct mock_device *mock);
+struct task_struct *server_call(struct mock_device *mock);
+void server_answer(struct mock_device *mock);
+
+#endif
