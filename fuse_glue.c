@@ -179,7 +179,7 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 			    args->in_args[args->in_numargs - 1].size))
 		return -E2BIG;
 	if (!len)
-		return 0;
+		return 1;
 
 	/* What the device does not write must not be an earlier reply */
 	memset(memory + offset, 0, len);
@@ -189,7 +189,7 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 	    !glue_map_pages(sgl, virtiofs_sgl_in, args,
 			    args->out_args[args->out_numargs - 1].size))
 		return -E2BIG;
-	return 0;
+	return 1;
 }
 
 /* A reply shorter than its pages: no old content of theirs may be seen */
@@ -256,6 +256,14 @@ static const char *glue_fit_args(struct fuse_args *args, unsigned int len)
 	return NULL;
 }
 
+/* The server has said what it can do */
+static void glue_read_init(struct glue_conn *conn, struct fuse_init_out *init)
+{
+	init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
+	init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
+	virtiofs_hiprio_set_minor(glue_hiprio(conn), init->minor);
+}
+
 static void glue_read_args(struct fuse_req *req, void *p)
 {
 	struct fuse_args *args = req->args;
@@ -268,12 +276,9 @@ static void glue_read_args(struct fuse_req *req, void *p)
 	if (args->out_pages && args->page_zeroing)
 		glue_zero_tail(args, args->out_args[nr].size);
 
-	if (req->in.h.opcode == FUSE_INIT) {
-		struct fuse_init_out *init = args->out_args[0].value;
-
-		init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
-		init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
-	}
+	if (req->in.h.opcode == FUSE_INIT)
+		glue_read_init(glue_fiq_of_req(req)->priv,
+			       args->out_args[0].value);
 }
 
 /**

@@ -7,12 +7,16 @@
  */
 
 #include <linux/fuse.h>
+#include <linux/jiffies.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "hiprio.h"
 #include "virtqueue.h"
+
+/* The first version of the protocol that has BATCH_FORGET */
+#define HIPRIO_BATCH_MINOR	16
 
 /* A FORGET as the device reads it; there is no reply */
 struct hiprio_forget_msg {
@@ -24,53 +28,122 @@ static_assert(sizeof(struct hiprio_forget_msg) == 48);
 static_assert(sizeof(struct hiprio_forget_msg) <= VIRTIOFS_BUF_DATA);
 static_assert(sizeof(struct llist_node) == sizeof(void *));
 
+/* Many of them in one request; there is no reply, either */
+struct hiprio_batch_msg {
+	struct fuse_in_header in;
+	struct fuse_batch_forget_in arg;
+	struct fuse_forget_one one[];
+};
+
+static_assert(sizeof(struct hiprio_batch_msg) == 48);
+
+/* As many as a buf has room for */
+#define HIPRIO_BATCH_MAX	((VIRTIOFS_BUF_DATA - \
+				  sizeof(struct hiprio_batch_msg)) / \
+				 sizeof(struct fuse_forget_one))
+
 static struct virtiofs_forget *hiprio_forget_of(struct llist_node *link)
 {
 	return container_of((void **)link, struct virtiofs_forget, next);
 }
 
-static int hiprio_map(struct llist_node *link, struct virtiofs_buf *buf,
-		      struct virtiofs_sgl *sgl)
+static void hiprio_out(struct virtiofs_sgl *sgl, void *msg, unsigned int len)
+{
+	virtiofs_sgl_out(sgl, virt_to_page(msg), len, offset_in_page(msg));
+}
+
+/* Nobody answers a FORGET, so it needs no unique id */
+static int hiprio_map_one(struct llist_node *link, struct virtiofs_buf *buf,
+			  struct virtiofs_sgl *sgl)
 {
 	struct virtiofs_forget *forget = hiprio_forget_of(link);
 	struct hiprio_forget_msg *msg = (void *)buf->data;
 
-	/* Nobody answers a FORGET, so it needs no unique id */
 	*msg = (struct hiprio_forget_msg){
 		.in.len = sizeof(*msg),
 		.in.opcode = FUSE_FORGET,
 		.in.nodeid = forget->nodeid,
 		.arg.nlookup = forget->nlookup,
 	};
-	virtiofs_sgl_out(sgl, virt_to_page(msg), sizeof(*msg),
-			 offset_in_page(msg));
-	return 0;
+	hiprio_out(sgl, msg, sizeof(*msg));
+	return 1;
+}
+
+static int hiprio_map_batch(struct llist_node *link, struct virtiofs_buf *buf,
+			    struct virtiofs_sgl *sgl)
+{
+	struct hiprio_batch_msg *msg = (void *)buf->data;
+	struct virtiofs_forget *forget;
+	unsigned int nr;
+
+	if (!link->next)
+		return hiprio_map_one(link, buf, sgl);
+	for (nr = 0; link && nr < HIPRIO_BATCH_MAX; link = link->next, nr++) {
+		forget = hiprio_forget_of(link);
+		msg->one[nr].nodeid = forget->nodeid;
+		msg->one[nr].nlookup = forget->nlookup;
+	}
+	msg->in = (struct fuse_in_header){
+		.len = struct_size(msg, one, nr),
+		.opcode = FUSE_BATCH_FORGET,
+	};
+	msg->arg = (struct fuse_batch_forget_in){ .count = nr };
+	hiprio_out(sgl, msg, msg->in.len);
+	return nr;
 }
 
 /* Sent, or of no use any more because the device has forgotten everything */
 static void hiprio_done(struct llist_node *link, struct virtiofs_buf *buf,
 			int error)
 {
-	kfree(hiprio_forget_of(link));
+	unsigned int nr = buf ? buf->nr : 1;
+	struct llist_node *next;
+
+	for (; nr; link = next, nr--) {
+		next = link->next;
+		kfree(hiprio_forget_of(link));
+	}
 }
 
+/* Until the server has said that it knows more */
 const struct virtiofs_vq_ops virtiofs_hiprio_ops = {
-	.map = hiprio_map,
+	.map = hiprio_map_one,
 	.done = hiprio_done,
 };
+
+static const struct virtiofs_vq_ops hiprio_batch_ops = {
+	.map = hiprio_map_batch,
+	.done = hiprio_done,
+};
+
+/**
+ * virtiofs_hiprio_set_minor() - a session with a server begins
+ * @vq: the hiprio queue
+ * @minor: version of the protocol that the server speaks, 7.@minor
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_hiprio_set_minor(struct virtiofs_vq *vq, u32 minor)
+{
+	virtiofs_vq_set_ops(vq, minor < HIPRIO_BATCH_MINOR ?
+				&virtiofs_hiprio_ops : &hiprio_batch_ops);
+}
 
 /**
  * virtiofs_hiprio_forget() - tell the device to forget lookups of an inode
  * @vq: the hiprio queue
  * @forget: which; freed when the device has returned it
  *
- * Delivered in order, however full the ring is; dropped only by a reset of the
- * device, which ends all lookups.
+ * Waits for others, for VIRTIOFS_FORGET_DELAY at most.  Delivered in order,
+ * however full the ring is; dropped only by a reset of the device, which ends
+ * all lookups.
  *
  * Context: any but interrupts.  Does not sleep, allocates nothing.
  */
 void virtiofs_hiprio_forget(struct virtiofs_vq *vq,
 			    struct virtiofs_forget *forget)
 {
-	virtiofs_vq_submit(vq, (struct llist_node *)&forget->next);
+	virtiofs_vq_defer(vq, (struct llist_node *)&forget->next,
+			  VIRTIOFS_FORGET_ENOUGH,
+			  msecs_to_jiffies(VIRTIOFS_FORGET_DELAY));
 }

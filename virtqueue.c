@@ -132,14 +132,17 @@ bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
 	return sgl_add(sgl, sgl->nr_out, &sgl->nr_in, page, len, offset);
 }
 
-/* Put the submission at @link into the ring.  -EBUSY: no buf is free. */
+/*
+ * Put the submission at @link into the ring, with those behind it that map()
+ * takes.  Returns how many, or -errno; -EBUSY: no buf is free.
+ */
 static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 {
 	struct virtiofs_sgl *sgl = &vq->sgl;
 	struct scatterlist *sgs[2];
 	struct virtiofs_buf *buf;
 	unsigned int nr_out, nr_in;
-	int err;
+	int nr, err;
 
 	buf = list_first_entry_or_null(&vq->free, struct virtiofs_buf, node);
 	if (!buf)
@@ -147,7 +150,8 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 
 	sgl->nr_out = 0;
 	sgl->nr_in = 0;
-	if (vq->ops->map(link, buf, sgl))
+	nr = vq->ops->map(link, buf, sgl);
+	if (nr < 0)
 		return -EINVAL;
 
 	nr_out = sgl->nr_out ? 1 : 0;
@@ -159,9 +163,10 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 		return err;
 
 	buf->link = link;
+	buf->nr = nr;
 	buf->since = jiffies;
 	list_move_tail(&buf->node, &vq->in_ring);
-	return 0;
+	return nr;
 }
 
 /*
@@ -203,7 +208,7 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 static bool vq_feed(struct virtiofs_vq *vq)
 {
 	bool added = false;
-	int err;
+	int nr;
 
 	lockdep_assert_held(&vq->lock);
 
@@ -213,11 +218,13 @@ static bool vq_feed(struct virtiofs_vq *vq)
 		return false;
 	}
 	while (vq->backlog.first) {
-		err = vq_add(vq, vq->backlog.first);
-		if (!err) {
-			fifo_pop(&vq->backlog);
+		nr = vq_add(vq, vq->backlog.first);
+		if (nr > 0) {
 			added = true;
-		} else if (!vq_add_failed(vq, err)) {
+			/* They stay linked to each other, for done() */
+			while (nr--)
+				fifo_pop(&vq->backlog);
+		} else if (!vq_add_failed(vq, nr)) {
 			break;
 		}
 	}
@@ -253,6 +260,89 @@ void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
 	if (notify)
 		virtqueue_notify(vq->ring);
 	rcu_read_unlock();
+}
+
+static bool vq_flush(struct virtiofs_vq *vq)
+{
+	lockdep_assert_held(&vq->lock);
+
+	fifo_splice(&vq->backlog, &vq->deferred);
+	vq->nr_deferred = 0;
+	return vq_feed(vq);
+}
+
+/**
+ * virtiofs_vq_defer() - submit a request that may wait for others like it
+ * @vq: the queue
+ * @link: the request; it belongs to the queue until done() is called for it
+ * @enough: number of deferred requests that need not wait any longer
+ * @delay: how long the first of them waits at most, in jiffies
+ *
+ * The device is notified once for all that have come together.  They keep
+ * their order, but what is submitted meanwhile overtakes them.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
+		       unsigned int enough, unsigned long delay)
+{
+	bool notify = false;
+
+	/* See virtiofs_vq_submit() */
+	rcu_read_lock();
+	spin_lock(&vq->lock);
+	vq->pending++;
+	vq->nr_deferred++;
+	fifo_push(&vq->deferred, link);
+	if (!vq->dead && vq->nr_deferred < enough)
+		queue_delayed_work(virtiofs_wq, &vq->flush, delay);
+	else
+		notify = vq_flush(vq);
+	spin_unlock(&vq->lock);
+	if (notify)
+		virtqueue_notify(vq->ring);
+	rcu_read_unlock();
+}
+
+/**
+ * virtiofs_vq_flush() - let deferred requests wait no longer
+ * @vq: the queue
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vq_flush(struct virtiofs_vq *vq)
+{
+	bool notify;
+
+	rcu_read_lock();
+	spin_lock(&vq->lock);
+	notify = vq_flush(vq);
+	spin_unlock(&vq->lock);
+	if (notify)
+		virtqueue_notify(vq->ring);
+	rcu_read_unlock();
+}
+
+/**
+ * virtiofs_vq_set_ops() - change how submissions become requests
+ * @vq: the queue
+ * @ops: with another map(), but the same done()
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
+			 const struct virtiofs_vq_ops *ops)
+{
+	spin_lock(&vq->lock);
+	/* Who calls done() does not look here under the lock */
+	WRITE_ONCE(vq->ops, ops);
+	spin_unlock(&vq->lock);
+}
+
+static void vq_flush_work(struct work_struct *work)
+{
+	virtiofs_vq_flush(container_of(to_delayed_work(work),
+				       struct virtiofs_vq, flush));
 }
 
 /* Take what the device has returned, with callbacks on when nothing is left */
@@ -305,8 +395,8 @@ static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 	unsigned int nr = 0;
 
 	list_for_each_entry(buf, batch, node) {
+		nr += buf->nr;
 		vq->ops->done(buf->link, buf, buf->error);
-		nr++;
 		cond_resched();
 	}
 	vq_ended(vq, nr, batch);
@@ -441,10 +531,12 @@ static void vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 	}
 	spin_lock_init(&vq->lock);
 	fifo_init(&vq->backlog);
+	fifo_init(&vq->deferred);
 	fifo_init(&vq->failed);
 	INIT_LIST_HEAD(&vq->free);
 	INIT_LIST_HEAD(&vq->in_ring);
 	INIT_WORK(&vq->work, vq_work);
+	INIT_DELAYED_WORK(&vq->flush, vq_flush_work);
 	timer_setup(&vq->retry, vq_retry, 0);
 	init_waitqueue_head(&vq->idle);
 }
@@ -672,6 +764,7 @@ static void vq_detach(struct virtiofs_vq *vq)
 	 * ring alone, and submissions only reach the backlog.
 	 */
 	timer_shutdown_sync(&vq->retry);
+	cancel_delayed_work_sync(&vq->flush);
 	cancel_work_sync(&vq->work);
 
 	fifo_init(&orphans);
@@ -689,6 +782,7 @@ static void vq_detach(struct virtiofs_vq *vq)
 	}
 	fifo_splice(&orphans, &vq->failed);
 	fifo_splice(&orphans, &vq->backlog);
+	fifo_splice(&orphans, &vq->deferred);
 	spin_unlock(&vq->lock);
 
 	vq_end_batch(vq, &batch);
@@ -847,8 +941,10 @@ void virtiofs_vqs_drain(struct virtiofs_vqs *vqs)
 {
 	unsigned int i;
 
-	for (i = 0; i < vqs->nr; i++)
+	for (i = 0; i < vqs->nr; i++) {
+		virtiofs_vq_flush(&vqs->vq[i]);
 		wait_event(vqs->vq[i].idle, !READ_ONCE(vqs->vq[i].pending));
+	}
 }
 
 /**

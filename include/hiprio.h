@@ -12,6 +12,12 @@
 struct virtiofs_vq;
 struct virtiofs_vq_ops;
 
+/* How long a FORGET waits for others at most, in milliseconds */
+#define VIRTIOFS_FORGET_DELAY	100
+
+/* Number of FORGETs that do not wait any longer */
+#define VIRTIOFS_FORGET_ENOUGH	512
+
 /**
  * struct virtiofs_forget - lookups of an inode that the guest gives up
  * @nodeid: the inode
@@ -30,6 +36,7 @@ struct virtiofs_forget {
 
 extern const struct virtiofs_vq_ops virtiofs_hiprio_ops;
 
+void virtiofs_hiprio_set_minor(struct virtiofs_vq *vq, u32 minor);
 void virtiofs_hiprio_forget(struct virtiofs_vq *vq,
 			    struct virtiofs_forget *forget);
 

@@ -52,6 +52,7 @@ struct virtiofs_fifo {
  * @node: on the queue's list of free bufs, on that of those in the ring, or on
  *	a batch of completed ones
  * @link: the submission that has this place
+ * @nr: how many submissions have it, @link and those linked behind it
  * @since: when it came into the ring, in jiffies
  * @len: number of bytes that the device claims to have written
  * @error: 0, or why the device did not complete the request
@@ -64,6 +65,7 @@ struct virtiofs_fifo {
 struct virtiofs_buf {
 	struct list_head node;
 	struct llist_node *link;
+	unsigned int nr;
 	unsigned long since;
 	unsigned int len;
 	int error;
@@ -96,13 +98,15 @@ struct virtiofs_sgl {
 /**
  * struct virtiofs_vq_ops - the submitter's side of a queue
  * @map: Describe the submission at @link, its headers and arguments copied to
- *	@buf, with virtiofs_sgl_out() and then virtiofs_sgl_in().  May be called
- *	several times before the ring takes the request.  Returns 0, or -errno
- *	that ends the submission.  Context: under the queue's lock.
- * @done: The submission at @link has ended.  @buf is where its reply lies, or
- *	NULL when the device never had it.  @error is 0 when the device returned
- *	the request, else the reason.  Called once for each submission that is
- *	not cancelled.
+ *	@buf, with virtiofs_sgl_out() and then virtiofs_sgl_in().  Those that
+ *	are linked behind it, up to a NULL, wait as well, and may become a part
+ *	of the same request.  May be called several times before the ring takes
+ *	the request.  Returns the number of submissions in it, or -errno that
+ *	ends the one at @link.  Context: under the queue's lock.
+ * @done: The submissions at @link have ended: @buf->nr of them, with the reply
+ *	in @buf; or one, if @buf is NULL because the device never had it.
+ *	@error is 0 when the device returned the request, else the reason.
+ *	Each submission that is not cancelled ends once.
  *	Context: process context, no lock held.
  */
 struct virtiofs_vq_ops {
@@ -124,7 +128,7 @@ struct virtiofs_vqs_ops {
 
 /**
  * struct virtiofs_vq - one queue
- * @ops: the submitter's functions
+ * @ops: the submitter's functions; see virtiofs_vq_set_ops()
  * @vqs: all queues of the device
  * @name: as in /proc/interrupts and sysfs
  * @lock: protects what follows, and is the innermost lock of the driver: only
@@ -138,15 +142,18 @@ struct virtiofs_vqs_ops {
  * @completed: number of submissions that done() has finished; may be read
  *	without the lock, to see whether there is progress
  * @backlog: submissions that are not in the ring, oldest first
+ * @deferred: submissions that are not on the backlog yet, oldest first
+ * @nr_deferred: how many
  * @failed: submissions that cannot get there, for the worker to end
  * @free: bufs that nobody uses, the last used first
  * @sgl: scratch scatterlist
  * @work: reaps the ring, ends what failed, goes on with the backlog
+ * @flush: moves what is deferred to the backlog, pending while there is any
  * @retry: starts @work when an empty ring lacked memory to take a request
  * @idle: woken when @pending becomes 0
  *
- * A submission is on the backlog, in the ring, on a batch of the worker or on
- * the list of failed ones, and ends exactly once.  Whether the ring is full is
+ * A submission is deferred, on the backlog, in the ring, on a batch of the
+ * worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is
  * decided under the lock hold that puts the submission on the backlog, so no
  * completion can slip in between and leave it there.
  */
@@ -162,11 +169,14 @@ struct virtiofs_vq {
 	unsigned int pending;
 	u64 completed;
 	struct virtiofs_fifo backlog;
+	struct virtiofs_fifo deferred;
+	unsigned int nr_deferred;
 	struct virtiofs_fifo failed;
 	struct list_head free;
 	struct virtiofs_sgl sgl;
 
 	struct work_struct work;
+	struct delayed_work flush;
 	struct timer_list retry;
 	wait_queue_head_t idle;
 };
@@ -228,6 +238,11 @@ bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
 		     unsigned int len, unsigned int offset);
 
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
+void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
+		       unsigned int enough, unsigned long delay);
+void virtiofs_vq_flush(struct virtiofs_vq *vq);
+void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
+			 const struct virtiofs_vq_ops *ops);
 
 struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 					unsigned int nr_request,

@@ -41,7 +41,7 @@ static int plain_map(struct llist_node *link, struct virtiofs_buf *buf,
 	if (!virtiofs_sgl_in(sgl, virt_to_page(buf->data), sizeof(u32),
 			     offset_in_page(buf->data + PLAIN_IN)))
 		return -E2BIG;
-	return 0;
+	return 1;
 }
 
 static void plain_done(struct llist_node *link, struct virtiofs_buf *buf,

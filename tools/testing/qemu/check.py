@@ -384,6 +384,8 @@ def main():
     parser.add_argument("kernels", nargs="+", metavar="KERNEL")
     parser.add_argument("--only", default="", metavar="REGEX", help="scenarios to run")
     parser.add_argument("--driver", default="ours", choices=("ours", "mainline"))
+    parser.add_argument("--inodes", type=int, default=10000,
+                        help="how many files device-forgets and cache have")
     parser.add_argument("--jobs", type=int, default=2, help="scenarios at a time")
     parser.add_argument("--outside", default=guest.CACHE,
                         help="what the cache is called outside of the test root")
@@ -395,7 +397,8 @@ def main():
     if args.list:
         print("\n".join(SCENARIOS))
         return 0
-    check_device.asked.update(count=args.fuzz_count, seed=args.fuzz_seed)
+    check_device.asked.update(count=args.fuzz_count, seed=args.fuzz_seed,
+                              inodes=args.inodes)
     check_faults.asked.update(minutes=args.soak_minutes)
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, stop)

@@ -4,6 +4,7 @@
 # "make check": builds what is missing and runs the scenarios of check.py.
 #   KERNELS="7.3 6.12"  the kernels to test on
 #   DEBUG=1             their debug builds (KASAN, lockdep, kmemleak)
+#   INODES=N            inodes of the scenarios device-forgets and cache
 #   COUNT=N SEED=N      lies of the scenario device-fuzz, and what they begin with
 #   MINUTES=N           how long the scenario soak takes
 #   ONLY=REGEX          the scenarios whose name matches (LIST=1 names them)
@@ -30,5 +31,5 @@ done
 say "running the scenarios"
 become_in_root python3 -B /src/tools/testing/qemu/check.py "${names[@]}" \
 	--only "${ONLY:-}" --driver "$DRIVER" --outside "$CACHE" ${LIST:+--list} \
-	${COUNT:+--fuzz-count "$COUNT"} ${SEED:+--fuzz-seed "$SEED"} \
+	${INODES:+--inodes "$INODES"} ${COUNT:+--fuzz-count "$COUNT"} ${SEED:+--fuzz-seed "$SEED"} \
 	${MINUTES:+--soak-minutes "$MINUTES"}

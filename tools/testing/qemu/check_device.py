@@ -13,8 +13,8 @@ PROVOKED = ("reply to opcode [0-9]+ is|id [0-9]+ out of range|is not a head"
 
 FUZZ_LIES = 4000
 
-# What "make fuzz" asks for instead.
-asked = {"count": None, "seed": None}
+# What whoever runs the scenarios asks for.
+asked = {"count": None, "seed": None, "inodes": None}
 
 
 def fill(directory):
@@ -63,6 +63,14 @@ def device_parallel(test):
 @scenario("device-hiprio", ours=True)
 def device_hiprio(test):
     run(test, "device-hiprio", DeviceShare("myfs", test.directory(), queues=1, ring=8))
+
+
+@scenario("device-forgets")
+def device_forgets(test):
+    inodes = asked["inodes"]
+    share = DeviceShare("myfs", test.directory(), queues=1, ring=128)
+    run(test, "device-forgets", share, limit=600 + inodes // 100, env={"inodes": inodes},
+        memory="1G" if inodes <= 100000 else "4G")
 
 
 @scenario("device-killed", ours=True)
