@@ -169,6 +169,9 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 
 	if (!glue_big(req) && offset + len > VIRTIOFS_BUF_DATA)
 		return -E2BIG;
+	/* Who has got a signal waits to tell the device when that has @req */
+	if (unlikely(test_bit(FR_INTERRUPTED, &req->flags)))
+		wake_up(&req->waitq);
 
 	glue_write_request(req, memory);
 	if (!glue_map_memory(sgl, virtiofs_sgl_out, memory,

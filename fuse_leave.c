@@ -401,7 +401,7 @@ static void glue_leave(struct glue_conn *conn, struct fuse_req *req)
  * @fiq: of the connection
  * @req: the request, which the caller waits for
  *
- * A server may ignore an interrupt, so none is sent; but if the signal is fatal
+ * The server is told of the signal, but may ignore it; if the signal is fatal
  * the caller need not wait for the server.
  *
  * Context: the caller, for its first signal; sleeps.
@@ -410,8 +410,7 @@ void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	struct glue_conn *conn = fiq->priv;
 
-	if (!wait_event_killable(req->waitq,
-				 test_bit(FR_FINISHED, &req->flags)))
+	if (!virtiofs_interrupt_wait(conn, req))
 		return;
 	if (req->in.h.opcode == FUSE_DESTROY)
 		virtiofs_vqs_kill_async(conn->session->vqs);

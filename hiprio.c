@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * FORGET in wire format over the hiprio queue (virtio specification 5.11.6.2,
+ * FORGET and INTERRUPT in wire format over the hiprio queue (virtio specification 5.11.6.2,
  * "device operation: high priority queue").
  *
  * Knows the queue and FUSE's wire format, not the FUSE client.
@@ -37,6 +37,19 @@ struct hiprio_batch_msg {
 
 static_assert(sizeof(struct hiprio_batch_msg) == 48);
 
+/* An INTERRUPT; the reply is a header, if there is one */
+struct hiprio_interrupt_msg {
+	struct fuse_in_header in;
+	struct fuse_interrupt_in arg;
+	struct fuse_out_header out;
+};
+
+static_assert(offsetof(struct hiprio_interrupt_msg, out) == 48);
+static_assert(sizeof(struct hiprio_interrupt_msg) <= VIRTIOFS_BUF_DATA);
+
+/* In the id of an INTERRUPT, beside that of its request, which is even */
+#define HIPRIO_INTERRUPT_BIT	1
+
 /* As many as a buf has room for */
 #define HIPRIO_BATCH_MAX	((VIRTIOFS_BUF_DATA - \
 				  sizeof(struct hiprio_batch_msg)) / \
@@ -47,13 +60,45 @@ static struct virtiofs_forget *hiprio_forget_of(struct llist_node *link)
 	return container_of((void **)link, struct virtiofs_forget, next);
 }
 
+/* No inode has the number 0 */
+static bool hiprio_is_interrupt(struct llist_node *link)
+{
+	return !hiprio_forget_of(link)->nodeid;
+}
+
+static struct virtiofs_interrupt *hiprio_interrupt_of(struct llist_node *link)
+{
+	return container_of(hiprio_forget_of(link), struct virtiofs_interrupt,
+			    head);
+}
+
 static void hiprio_out(struct virtiofs_sgl *sgl, void *msg, unsigned int len)
 {
 	virtiofs_sgl_out(sgl, virt_to_page(msg), len, offset_in_page(msg));
 }
 
+static int hiprio_map_interrupt(struct llist_node *link,
+				struct virtiofs_buf *buf,
+				struct virtiofs_sgl *sgl)
+{
+	struct virtiofs_interrupt *interrupt = hiprio_interrupt_of(link);
+	struct hiprio_interrupt_msg *msg = (void *)buf->data;
+
+	/* A server that does not reply leaves a header of zeroes */
+	*msg = (struct hiprio_interrupt_msg){
+		.in.len = offsetof(struct hiprio_interrupt_msg, out),
+		.in.opcode = FUSE_INTERRUPT,
+		.in.unique = interrupt->unique | HIPRIO_INTERRUPT_BIT,
+		.arg.unique = interrupt->unique,
+	};
+	hiprio_out(sgl, msg, msg->in.len);
+	virtiofs_sgl_in(sgl, virt_to_page(&msg->out), sizeof(msg->out),
+			offset_in_page(&msg->out));
+	return 1;
+}
+
 /* Nobody answers a FORGET, so it needs no unique id */
-static int hiprio_map_one(struct llist_node *link, struct virtiofs_buf *buf,
+static int hiprio_map_forget(struct llist_node *link, struct virtiofs_buf *buf,
 			  struct virtiofs_sgl *sgl)
 {
 	struct virtiofs_forget *forget = hiprio_forget_of(link);
@@ -69,6 +114,14 @@ static int hiprio_map_one(struct llist_node *link, struct virtiofs_buf *buf,
 	return 1;
 }
 
+static int hiprio_map_one(struct llist_node *link, struct virtiofs_buf *buf,
+			  struct virtiofs_sgl *sgl)
+{
+	if (hiprio_is_interrupt(link))
+		return hiprio_map_interrupt(link, buf, sgl);
+	return hiprio_map_forget(link, buf, sgl);
+}
+
 static int hiprio_map_batch(struct llist_node *link, struct virtiofs_buf *buf,
 			    struct virtiofs_sgl *sgl)
 {
@@ -76,9 +129,12 @@ static int hiprio_map_batch(struct llist_node *link, struct virtiofs_buf *buf,
 	struct virtiofs_forget *forget;
 	unsigned int nr;
 
-	if (!link->next)
+	if (hiprio_is_interrupt(link) || !link->next ||
+	    hiprio_is_interrupt(link->next))
 		return hiprio_map_one(link, buf, sgl);
 	for (nr = 0; link && nr < HIPRIO_BATCH_MAX; link = link->next, nr++) {
+		if (hiprio_is_interrupt(link))
+			break;
 		forget = hiprio_forget_of(link);
 		msg->one[nr].nodeid = forget->nodeid;
 		msg->one[nr].nlookup = forget->nlookup;
@@ -92,13 +148,33 @@ static int hiprio_map_batch(struct llist_node *link, struct virtiofs_buf *buf,
 	return nr;
 }
 
+/* What the server says to an INTERRUPT; other replies than these mean nothing */
+static int hiprio_interrupt_error(struct virtiofs_interrupt *interrupt,
+				  struct virtiofs_buf *buf)
+{
+	struct hiprio_interrupt_msg *msg = (void *)buf->data;
+	s32 error = READ_ONCE(msg->out.error);
+
+	if (READ_ONCE(msg->out.unique) !=
+	    (interrupt->unique | HIPRIO_INTERRUPT_BIT))
+		return 0;
+	return error == -EAGAIN || error == -ENOSYS ? error : 0;
+}
+
 /* Sent, or of no use any more because the device has forgotten everything */
 static void hiprio_done(struct llist_node *link, struct virtiofs_buf *buf,
 			int error)
 {
+	struct virtiofs_interrupt *interrupt = hiprio_interrupt_of(link);
 	unsigned int nr = buf ? buf->nr : 1;
 	struct llist_node *next;
 
+	if (hiprio_is_interrupt(link)) {
+		if (!error)
+			error = hiprio_interrupt_error(interrupt, buf);
+		interrupt->done(interrupt, error);
+		return;
+	}
 	for (; nr; link = next, nr--) {
 		next = link->next;
 		kfree(hiprio_forget_of(link));
@@ -143,7 +219,27 @@ void virtiofs_hiprio_set_minor(struct virtiofs_vq *vq, u32 minor)
 void virtiofs_hiprio_forget(struct virtiofs_vq *vq,
 			    struct virtiofs_forget *forget)
 {
+	/* What a server has that lies */
+	if (unlikely(!forget->nodeid)) {
+		kfree(forget);
+		return;
+	}
 	virtiofs_vq_defer(vq, (struct llist_node *)&forget->next,
 			  VIRTIOFS_FORGET_ENOUGH,
 			  msecs_to_jiffies(VIRTIOFS_FORGET_DELAY));
+}
+
+/**
+ * virtiofs_hiprio_interrupt() - ask the device not to go on with a request
+ * @vq: the hiprio queue
+ * @interrupt: which; belongs to the queue until its done() is called
+ *
+ * Goes before FORGETs that wait for others.
+ *
+ * Context: any but interrupts.  Does not sleep, allocates nothing.
+ */
+void virtiofs_hiprio_interrupt(struct virtiofs_vq *vq,
+			       struct virtiofs_interrupt *interrupt)
+{
+	virtiofs_vq_submit(vq, (struct llist_node *)&interrupt->head.next);
 }

@@ -21,6 +21,7 @@ struct glue_orphan;
  * @session: the device's side; init-only
  * @fm: the mount that is no submount; lives as long as any; init-only
  * @closed: FORGETs are of no use any more; set once
+ * @no_interrupt: the server knows no INTERRUPT; set once
  * @timeout: seconds that the device has to answer a request, or 0; init-only
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
  * @watch: looks after requests in flight, as long as there are any
@@ -31,7 +32,7 @@ struct glue_orphan;
  *	patience, or U64_MAX
  * @loans_lock: protects @loans; inside of the FUSE client's killsb
  * @loans: lookups that the FUSE client has lent
- * @lock: protects @blocking
+ * @lock: protects @blocking, and the INTERRUPTs of all requests
  * @blocking: requests whose end may block
  * @end_work: ends them
  *
@@ -41,6 +42,7 @@ struct glue_conn {
 	struct virtiofs_session *session;
 	struct fuse_mount *fm;
 	bool closed;
+	bool no_interrupt;
 	unsigned int timeout;
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watch;
@@ -50,7 +52,7 @@ struct glue_conn {
 	u64 stuck;
 	struct mutex loans_lock; /* of @loans */
 	struct list_head loans;
-	spinlock_t lock; /* of @blocking, innermost */
+	spinlock_t lock; /* of @blocking and INTERRUPTs */
 	struct list_head blocking;
 	struct work_struct end_work;
 };
@@ -105,6 +107,9 @@ void *virtiofs_req_reply(struct fuse_req *req, struct virtiofs_buf *buf);
 void virtiofs_req_free(struct fuse_req *req);
 void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
 void virtiofs_conn_end_work(struct work_struct *work);
+
+/* fuse_interrupt.c: callers that have got a signal */
+int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);
 
 /* fuse_leave.c: callers that do not wait */
 void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What goes over the hiprio queue: FORGETs of the FUSE client.
+ * What goes over the hiprio queue: FORGETs of the FUSE client, and INTERRUPTs.
  *
  * Knows FUSE's wire format.  Knows neither the FUSE client nor file systems.
  */
@@ -34,10 +34,26 @@ struct virtiofs_forget {
 	void *next;
 };
 
+/**
+ * struct virtiofs_interrupt - a request that the guest would rather not wait for
+ * @head: a FORGET of no inode, by which the two are told apart; zeroes
+ * @unique: id of the request
+ * @done: called when the hiprio queue has no use for it any more.  The error is
+ *	-EAGAIN or -ENOSYS if the server said so, what the end of the queue
+ *	says, or 0.  Context: process context, no lock held.
+ */
+struct virtiofs_interrupt {
+	struct virtiofs_forget head;
+	u64 unique;
+	void (*done)(struct virtiofs_interrupt *interrupt, int error);
+};
+
 extern const struct virtiofs_vq_ops virtiofs_hiprio_ops;
 
 void virtiofs_hiprio_set_minor(struct virtiofs_vq *vq, u32 minor);
 void virtiofs_hiprio_forget(struct virtiofs_vq *vq,
 			    struct virtiofs_forget *forget);
+void virtiofs_hiprio_interrupt(struct virtiofs_vq *vq,
+			       struct virtiofs_interrupt *interrupt);
 
 #endif

@@ -69,8 +69,21 @@ def device_hiprio(test):
 def device_forgets(test):
     inodes = asked["inodes"]
     share = DeviceShare("myfs", test.directory(), queues=1, ring=128)
-    run(test, "device-forgets", share, limit=600 + inodes // 100, env={"inodes": inodes},
+    run(test, "device-forgets", share, limit=300 + inodes // 100, env={"inodes": inodes},
         memory="1G" if inodes <= 100000 else "4G")
+
+
+@scenario("device-priority", ours=True)
+def device_priority(test):
+    # The queue may be stalled for long on a slow kernel.
+    run(test, "device-priority", DeviceShare("myfs", test.directory(), queues=1, ring=256),
+        smp=2, env={"expect_log": "virtiofs: myfs: (not responding|responding)"})
+
+
+@scenario("device-interrupt", ours=True)
+def device_interrupt(test):
+    run(test, "device-interrupt", DeviceShare("myfs", test.directory(), queues=1,
+                                              options=["--timeout", "0"]), smp=2)
 
 
 @scenario("device-killed", ours=True)

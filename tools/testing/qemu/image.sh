@@ -109,7 +109,7 @@ make_kernel_part()
 	cp -a /src/tools/testing/qemu/guest "$dir/guest"
 	ln -s guest/init "$dir/init"
 	cp -a "/cache/selftests/$1/install" "$dir/selftests"
-	install -D /cache/device/hammer "$dir/device/hammer"
+	install -D -t "$dir/device" /cache/device/hammer /cache/device/signalled
 	pack "$dir"
 }
 

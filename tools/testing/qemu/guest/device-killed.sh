@@ -8,12 +8,6 @@
 
 CROWD=40
 
-# ended PID: is no more, or nothing but its exit code.
-ended()
-{
-	[ ! -d "/proc/$1" ] || grep -q '^State:.*zombie' "/proc/$1/status" 2>/dev/null
-}
-
 all_ended()
 {
 	for one; do
@@ -96,7 +90,7 @@ for op in FLUSH RELEASE; do
 done
 
 # Those that have not reached the ring, too.
-asked=$(host device myfs counter requests)
+asked=$(host device myfs counter queue.1.requests)
 claim queue_stalls host device myfs stall 1
 pids=
 for n in $(seq $CROWD); do
@@ -109,7 +103,8 @@ kill -9 $pids
 # shellcheck disable=SC2086
 claim crowd_is_killed soon all_ended $pids
 wait
-claim_equal device_has_seen_none_of_them "$(host device myfs counter requests)" "$asked"
+claim_equal device_has_seen_none_of_them \
+	"$(host device myfs counter queue.1.requests)" "$asked"
 claim queue_goes_on host device myfs resume 1
 claim everything_is_answered soon nothing_in_flight
 claim share_goes_on timeout 60 stat -f /mnt

@@ -95,6 +95,12 @@ soon()
 	done
 }
 
+# ended PID: is no more, or nothing but its exit code.
+ended()
+{
+	[ ! -d "/proc/$1" ] || grep -q '^State:.*zombie' "/proc/$1/status" 2>/dev/null
+}
+
 # all_given_back: the device has no inode, handle or lock of the guest any more,
 # when that has let go of what it only keeps in mind. After an unmount it never has.
 all_given_back()

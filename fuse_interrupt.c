@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Callers that have got a signal while they wait for the device: the server is
+ * told that they would rather have no result than a late one.
+ *
+ * Knows the FUSE client's private structures.  Knows no virtio.
+ */
+
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "fuse_conn.h"
+#include "hiprio.h"
+
+/* How long to wait when the server wants to be asked again */
+#define GLUE_AGAIN_DELAY	msecs_to_jiffies(20)
+
+/**
+ * enum glue_interrupt_state - where an INTERRUPT is
+ * @GLUE_DUE: to be sent as soon as the device has the request
+ * @GLUE_SENT: with the hiprio queue
+ * @GLUE_AGAIN: was answered, to be sent once more a little later
+ * @GLUE_OVER: was taken note of, or not, which are the same
+ */
+enum glue_interrupt_state {
+	GLUE_DUE,
+	GLUE_SENT,
+	GLUE_AGAIN,
+	GLUE_OVER,
+};
+
+/**
+ * struct glue_interrupt - the INTERRUPT of a request
+ * @hiprio: what is submitted
+ * @conn: the connection
+ * @req: the request, as long as its caller waits; under the connection's lock
+ * @state: where it is; under the connection's lock, or changed by the caller
+ *	while it is not GLUE_SENT
+ *
+ * Made by the caller, freed by it or, when that does not wait any more and the
+ * hiprio queue still has it, at its end.
+ */
+struct glue_interrupt {
+	struct virtiofs_interrupt hiprio;
+	struct glue_conn *conn;
+	struct fuse_req *req;
+	enum glue_interrupt_state state;
+};
+
+/* See struct virtiofs_interrupt */
+static void glue_interrupt_done(struct virtiofs_interrupt *hiprio, int error)
+{
+	struct glue_interrupt *intr = container_of(hiprio,
+						   struct glue_interrupt,
+						   hiprio);
+	struct glue_conn *conn = intr->conn;
+	bool left;
+
+	/*
+	 * The FUSE client has a flag of its own, but with that set nobody would
+	 * tell us of signals, and callers could not be killed.
+	 */
+	if (error == -ENOSYS)
+		WRITE_ONCE(conn->no_interrupt, true);
+
+	spin_lock(&conn->lock);
+	left = !intr->req;
+	if (!left) {
+		WRITE_ONCE(intr->state, error == -EAGAIN ? GLUE_AGAIN :
+							   GLUE_OVER);
+		wake_up(&intr->req->waitq);
+	}
+	spin_unlock(&conn->lock);
+	if (left)
+		kfree(intr);
+}
+
+/*
+ * Allocated by the caller, who may sleep and has nothing else to do, so that
+ * this cannot fail.
+ */
+static struct glue_interrupt *glue_interrupt_new(struct glue_conn *conn,
+						 struct fuse_req *req)
+{
+	struct glue_interrupt *intr;
+
+	if (READ_ONCE(conn->no_interrupt) || req->in.h.opcode == FUSE_DESTROY)
+		return NULL;
+	intr = kzalloc_obj(*intr, GFP_NOFS | __GFP_NOFAIL);
+	intr->hiprio.unique = req->in.h.unique;
+	intr->hiprio.done = glue_interrupt_done;
+	intr->conn = conn;
+	intr->req = req;
+	return intr;
+}
+
+static void glue_interrupt_put(struct glue_interrupt *intr)
+{
+	struct glue_conn *conn = intr->conn;
+	bool sent;
+
+	spin_lock(&conn->lock);
+	sent = intr->state == GLUE_SENT;
+	intr->req = NULL;
+	spin_unlock(&conn->lock);
+	if (!sent)
+		kfree(intr);
+}
+
+static bool glue_is_finished(struct fuse_req *req)
+{
+	return test_bit(FR_FINISHED, &req->flags);
+}
+
+/* See virtiofs_scan_fn */
+static bool glue_is_link(struct llist_node *link, unsigned long since,
+			 void *arg)
+{
+	return link == arg;
+}
+
+/* Has the device the request, and is it to be told of the signal? */
+static bool glue_interrupt_is_due(struct glue_interrupt *intr)
+{
+	return intr && READ_ONCE(intr->state) == GLUE_DUE &&
+	       !READ_ONCE(intr->conn->no_interrupt) &&
+	       virtiofs_vqs_scan(intr->conn->session->vqs, glue_is_link,
+				 &glue_sub_of(intr->req)->link);
+}
+
+static bool glue_interrupt_is_again(struct glue_interrupt *intr)
+{
+	return intr && READ_ONCE(intr->state) == GLUE_AGAIN;
+}
+
+static void glue_interrupt_send(struct glue_interrupt *intr)
+{
+	WRITE_ONCE(intr->state, GLUE_SENT);
+	virtiofs_hiprio_interrupt(glue_hiprio(intr->conn), &intr->hiprio);
+}
+
+/* Returns 0 if @req has ended, -ERESTARTSYS if its caller was killed */
+static int glue_wait(struct fuse_req *req, struct glue_interrupt *intr)
+{
+	int left;
+
+	for (;;) {
+		left = wait_event_killable(req->waitq, glue_is_finished(req) ||
+					   glue_interrupt_is_due(intr) ||
+					   glue_interrupt_is_again(intr));
+		if (left || glue_is_finished(req))
+			return left;
+		if (!glue_interrupt_is_again(intr)) {
+			glue_interrupt_send(intr);
+			continue;
+		}
+		left = wait_event_killable_timeout(req->waitq,
+						   glue_is_finished(req),
+						   GLUE_AGAIN_DELAY);
+		if (left)
+			return min(left, 0);
+		WRITE_ONCE(intr->state, GLUE_DUE);
+	}
+}
+
+/**
+ * virtiofs_interrupt_wait() - wait for a reply after a signal
+ * @conn: the connection
+ * @req: a request whose caller has got a signal
+ *
+ * Sends INTERRUPT while the device has the request: when it comes into the
+ * ring, if it is not there yet; one at a time; once, unless the server wants
+ * to be asked again.  The server may ignore it all, and what it makes of it is
+ * the reply to the request.
+ *
+ * Context: the caller; sleeps.
+ * Return: 0 if the request has ended, -ERESTARTSYS if the caller was killed.
+ */
+int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct glue_interrupt *intr = glue_interrupt_new(conn, req);
+	int err = glue_wait(req, intr);
+
+	if (intr)
+		glue_interrupt_put(intr);
+	return err;
+}
