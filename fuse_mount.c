@@ -22,10 +22,12 @@ MODULE_PARM_DESC(timeout, "Seconds that the device has to answer a request, for 
  * struct glue_fs_context - what a mount asks for
  * @fuse: the FUSE client's part, to which fsc->fs_private points
  * @timeout: see struct glue_conn
+ * @max_inodes: see struct glue_conn
  */
 struct glue_fs_context {
 	struct fuse_fs_context fuse;
 	unsigned int timeout;
+	unsigned int max_inodes;
 };
 
 static struct glue_fs_context *glue_context_of(struct fs_context *fsc)
@@ -121,6 +123,7 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 	}
 	conn->fm = fm;
 	conn->timeout = glue_context_of(fsc)->timeout;
+	conn->max_inodes = glue_context_of(fsc)->max_inodes;
 	fc->release = fuse_free_conn;
 	glue_conn_limits(fc, session);
 	return fm;
@@ -133,10 +136,13 @@ static int (*glue_fuse_show_options)(struct seq_file *m, struct dentry *root);
 static int glue_show_options(struct seq_file *m, struct dentry *root)
 {
 	struct fuse_mount *fm = get_fuse_mount_super(root->d_sb);
-	unsigned int timeout = glue_conn_of(fm->fc)->timeout;
+	struct glue_conn *conn = glue_conn_of(fm->fc);
+	unsigned int max_inodes = READ_ONCE(conn->max_inodes);
 
-	if (timeout)
-		seq_printf(m, ",timeout=%u", timeout);
+	if (conn->timeout)
+		seq_printf(m, ",timeout=%u", conn->timeout);
+	if (max_inodes)
+		seq_printf(m, ",max_inodes=%u", max_inodes);
 	return glue_fuse_show_options(m, root);
 }
 
@@ -150,8 +156,10 @@ static void glue_override(struct super_block *sb)
 		glue_super_ops = *sb->s_op;
 		glue_fuse_show_options = sb->s_op->show_options;
 		glue_super_ops.show_options = glue_show_options;
+		virtiofs_cache_override(&glue_super_ops);
 	}
 	sb->s_op = &glue_super_ops;
+	virtiofs_cache_add_sb(sb);
 }
 
 static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
@@ -177,6 +185,8 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 	/* What goes wrong with FUSE_INIT is told to the first call */
 	fuse_send_init(fm);
 	sb->s_flags |= SB_ACTIVE;
+	/* Whoever looks for a mounted session finds all of it */
+	smp_store_release(&conn->session->conn, conn);
 	return 0;
 }
 
@@ -287,6 +297,7 @@ enum {
 	GLUE_OPT_DAX,
 	GLUE_OPT_DAX_MODE,
 	GLUE_OPT_TIMEOUT,
+	GLUE_OPT_MAX_INODES,
 };
 
 static const struct constant_table glue_dax_modes[] = {
@@ -300,6 +311,7 @@ static const struct fs_parameter_spec glue_params[] = {
 	fsparam_flag("dax", GLUE_OPT_DAX),
 	fsparam_enum("dax", GLUE_OPT_DAX_MODE, glue_dax_modes),
 	fsparam_u32("timeout", GLUE_OPT_TIMEOUT),
+	fsparam_u32("max_inodes", GLUE_OPT_MAX_INODES),
 	{}
 };
 
@@ -326,6 +338,9 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
 		return 0;
 	case GLUE_OPT_TIMEOUT:
 		ctx->timeout = result.uint_32;
+		return 0;
+	case GLUE_OPT_MAX_INODES:
+		ctx->max_inodes = result.uint_32;
 		return 0;
 	default:
 		return opt;
@@ -359,6 +374,22 @@ void virtiofs_glue_free_fs_context(struct fs_context *fsc)
 	kfree(glue_context_of(fsc));
 }
 
+/* The FUSE client's functions of a submount */
+static const struct fs_context_operations *glue_fuse_submount_ops;
+
+static int glue_get_tree_submount(struct fs_context *fsc)
+{
+	int err = READ_ONCE(glue_fuse_submount_ops)->get_tree(fsc);
+
+	if (!err)
+		glue_override(fsc->root->d_sb);
+	return err;
+}
+
+static const struct fs_context_operations glue_submount_ops = {
+	.get_tree = glue_get_tree_submount,
+};
+
 /**
  * virtiofs_glue_init_submount() - begin the mount of what the host announced
  * @fsc: context of a submount, which the FUSE client takes over
@@ -367,5 +398,11 @@ void virtiofs_glue_free_fs_context(struct fs_context *fsc)
  */
 int virtiofs_glue_init_submount(struct fs_context *fsc)
 {
-	return fuse_init_fs_context_submount(fsc);
+	int err = fuse_init_fs_context_submount(fsc);
+
+	if (!err) {
+		WRITE_ONCE(glue_fuse_submount_ops, fsc->ops);
+		fsc->ops = &glue_submount_ops;
+	}
+	return err;
 }

@@ -99,7 +99,7 @@ static int hiprio_map_interrupt(struct llist_node *link,
 
 /* Nobody answers a FORGET, so it needs no unique id */
 static int hiprio_map_forget(struct llist_node *link, struct virtiofs_buf *buf,
-			  struct virtiofs_sgl *sgl)
+			     struct virtiofs_sgl *sgl)
 {
 	struct virtiofs_forget *forget = hiprio_forget_of(link);
 	struct hiprio_forget_msg *msg = (void *)buf->data;

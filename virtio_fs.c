@@ -80,14 +80,101 @@ static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return count;
 }
 
+/*
+ * The session that is mounted, or NULL.  An older one that was aborted may be
+ * mounted as well, but the host knows nothing of that any more.
+ */
+static struct virtiofs_session *device_session(struct virtiofs_device *dev)
+{
+	struct virtiofs_device_session *ds;
+
+	lockdep_assert_held(&dev->sessions_lock);
+
+	list_for_each_entry(ds, &dev->sessions, node) {
+		/* Pairs with the store by the mount */
+		if (smp_load_acquire(&ds->session.conn))
+			return &ds->session;
+	}
+	return NULL;
+}
+
+static ssize_t inodes_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	struct virtiofs_device *dev = device_of(kobj);
+	struct virtiofs_session *session;
+
+	guard(mutex)(&dev->sessions_lock);
+	session = device_session(dev);
+	if (!session)
+		return -ENODEV;
+	return sysfs_emit(buf, "%lu\n", virtiofs_cache_inodes(session));
+}
+
+static ssize_t max_inodes_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	struct virtiofs_device *dev = device_of(kobj);
+	struct virtiofs_session *session;
+
+	guard(mutex)(&dev->sessions_lock);
+	session = device_session(dev);
+	if (!session)
+		return -ENODEV;
+	return sysfs_emit(buf, "%u\n", virtiofs_cache_max(session));
+}
+
+static ssize_t max_inodes_store(struct kobject *kobj,
+				struct kobj_attribute *attr,
+				const char *buf, size_t count)
+{
+	struct virtiofs_device *dev = device_of(kobj);
+	struct virtiofs_session *session;
+	unsigned int max;
+	int err = kstrtouint(buf, 0, &max);
+
+	if (err)
+		return err;
+	guard(mutex)(&dev->sessions_lock);
+	session = device_session(dev);
+	if (!session)
+		return -ENODEV;
+	virtiofs_cache_set_max(session, max);
+	return count;
+}
+
+static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
+			   const char *buf, size_t count)
+{
+	struct virtiofs_device *dev = device_of(kobj);
+	struct virtiofs_session *session;
+	bool yes;
+	int err = kstrtobool(buf, &yes);
+
+	if (err || !yes)
+		return -EINVAL;
+	guard(mutex)(&dev->sessions_lock);
+	session = device_session(dev);
+	if (!session)
+		return -ENODEV;
+	virtiofs_cache_prune(session);
+	return count;
+}
+
 static struct kobj_attribute device_tag_attr = __ATTR_RO(tag);
 static struct kobj_attribute device_state_attr = __ATTR_RO(state);
 static struct kobj_attribute device_abort_attr = __ATTR_WO(abort);
+static struct kobj_attribute device_inodes_attr = __ATTR_RO(inodes);
+static struct kobj_attribute device_max_inodes_attr = __ATTR_RW(max_inodes);
+static struct kobj_attribute device_prune_attr = __ATTR_WO(prune);
 
 static struct attribute *device_attrs[] = {
 	&device_tag_attr.attr,
 	&device_state_attr.attr,
 	&device_abort_attr.attr,
+	&device_inodes_attr.attr,
+	&device_max_inodes_attr.attr,
+	&device_prune_attr.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(device);
@@ -232,6 +319,12 @@ static struct virtiofs_device *device_find(const char *tag)
 	return NULL;
 }
 
+static bool device_has_session(struct virtiofs_device *dev)
+{
+	guard(mutex)(&dev->sessions_lock);
+	return !list_empty(&dev->sessions);
+}
+
 /* From here on the device can be mounted */
 static int device_list(struct virtiofs_device *dev)
 {
@@ -330,6 +423,8 @@ static int virtiofs_probe(struct virtio_device *vdev)
 	kobject_init(&dev->kobj, &device_ktype);
 	INIT_LIST_HEAD(&dev->node);
 	mutex_init(&dev->lock);
+	mutex_init(&dev->sessions_lock);
+	INIT_LIST_HEAD(&dev->sessions);
 	INIT_WORK(&dev->state_work, device_state_work);
 	dev->vdev = vdev;
 	dev_set_drvdata(&vdev->dev, dev);
@@ -370,15 +465,9 @@ static void virtiofs_remove(struct virtio_device *vdev)
 
 	/* No mount finds the device any more */
 	device_unlist(dev);
-	/* No file in sysfs waits for the lock below */
-	device_del_sysfs(dev);
 	scoped_guard(mutex, &dev->lock) {
 		/* A mount that has found it gets no session */
 		dev->gone = true;
-		/* Once, not for each call that will fail */
-		if (dev->nr_sessions)
-			dev_notice(&vdev->dev, "removed while tag <%s> is mounted\n",
-				   dev->tag);
 		if (dev->vqs) {
 			/* Stop submissions, reset, end what the device had */
 			virtiofs_vqs_kill(dev->vqs);
@@ -386,7 +475,13 @@ static void virtiofs_remove(struct virtio_device *vdev)
 			dev->vqs = NULL;
 		}
 	}
+	/* Waits for who uses its files, none of whom waits for the device now */
+	device_del_sysfs(dev);
 	cancel_work_sync(&dev->state_work);
+	/* Once, not for each call that will fail */
+	if (device_has_session(dev))
+		dev_notice(&vdev->dev, "removed while tag <%s> is mounted\n",
+			   dev->tag);
 	/* Sessions have references of their own */
 	kobject_put(&dev->kobj);
 }
@@ -457,9 +552,9 @@ static void session_release(struct virtiofs_session *session)
 	struct virtiofs_device_session *ds =
 		container_of(session, struct virtiofs_device_session, session);
 
+	scoped_guard(mutex, &ds->dev->sessions_lock)
+		list_del(&ds->node);
 	virtiofs_vqs_put(session->vqs);
-	scoped_guard(mutex, &ds->dev->lock)
-		ds->dev->nr_sessions--;
 	kobject_put(&ds->dev->kobj);
 	kfree(ds);
 	module_put(THIS_MODULE);
@@ -480,7 +575,8 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 		if (err)
 			goto err_free_ds;
 		ds->session.vqs = virtiofs_vqs_get(dev->vqs);
-		dev->nr_sessions++;
+		scoped_guard(mutex, &dev->sessions_lock)
+			list_add(&ds->node, &dev->sessions);
 	}
 	/*
 	 * The FUSE client's control file system may hold the connection a
@@ -564,7 +660,7 @@ static int virtiofs_freeze(struct virtio_device *vdev)
 	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
 
 	guard(mutex)(&dev->lock);
-	if (dev->nr_sessions) {
+	if (device_has_session(dev)) {
 		dev_err(&vdev->dev, "suspend would end the session, unmount tag <%s> first\n",
 			dev->tag);
 		return -EBUSY;
@@ -580,11 +676,11 @@ static int virtiofs_reset_prepare(struct virtio_device *vdev)
 	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
 
 	guard(mutex)(&dev->lock);
-	if (dev->nr_sessions)
-		dev_notice(&vdev->dev, "reset while tag <%s> is mounted\n",
-			   dev->tag);
 	if (dev->vqs)
 		virtiofs_vqs_kill(dev->vqs);
+	if (device_has_session(dev))
+		dev_notice(&vdev->dev, "reset while tag <%s> is mounted\n",
+			   dev->tag);
 	return 0;
 }
 

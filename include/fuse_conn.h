@@ -6,6 +6,7 @@
 #ifndef _VIRTIOFS_FUSE_CONN_H
 #define _VIRTIOFS_FUSE_CONN_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -23,6 +24,8 @@ struct glue_orphan;
  * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
  * @timeout: seconds that the device has to answer a request, or 0; init-only
+ * @inodes: number of inodes of all superblocks
+ * @max_inodes: most of them that are to be there when not all are in use, or 0
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
  * @watch: looks after requests in flight, as long as there are any
  * @slow: the device was said not to respond; of @watch alone
@@ -44,6 +47,8 @@ struct glue_conn {
 	bool closed;
 	bool no_interrupt;
 	unsigned int timeout;
+	atomic_long_t inodes;
+	unsigned int max_inodes;
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watch;
 	bool slow;
@@ -124,6 +129,10 @@ void virtiofs_watch_requests(struct glue_conn *conn);
 void virtiofs_watch_begin_unmount(struct glue_conn *conn);
 void virtiofs_watch_end_unmount(struct glue_conn *conn);
 void virtiofs_watch_stop(struct glue_conn *conn);
+
+/* fuse_cache.c: inodes that are kept */
+void virtiofs_cache_override(struct super_operations *ops);
+void virtiofs_cache_add_sb(struct super_block *sb);
 
 /* fuse_mount.c: connections and mounts */
 void virtiofs_conn_release(struct fuse_iqueue *fiq);

@@ -9,6 +9,7 @@
 
 struct fs_context;
 struct fs_parameter;
+struct glue_conn;
 struct super_block;
 struct virtiofs_vqs;
 struct virtiofs_vqs_ops;
@@ -17,6 +18,7 @@ struct virtiofs_vqs_ops;
  * struct virtiofs_session - what a mount holds of a device
  * @vqs: the queues, killed when the device goes or the session is aborted
  * @tag: name of the file system, for messages
+ * @conn: the FUSE client's side, once it is mounted; NULL before
  * @release: called once, when the FUSE connection is gone; frees the session
  *
  * Belongs to the FUSE connection from virtiofs_glue_get_tree() on, however
@@ -25,6 +27,7 @@ struct virtiofs_vqs_ops;
 struct virtiofs_session {
 	struct virtiofs_vqs *vqs;
 	const char *tag;
+	struct glue_conn *conn;
 	void (*release)(struct virtiofs_session *session);
 };
 
@@ -38,6 +41,11 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
 int virtiofs_glue_get_tree(struct fs_context *fsc,
 			   struct virtiofs_session *session);
 void virtiofs_glue_kill_sb(struct super_block *sb);
+
+unsigned long virtiofs_cache_inodes(struct virtiofs_session *session);
+unsigned int virtiofs_cache_max(struct virtiofs_session *session);
+void virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max);
+void virtiofs_cache_prune(struct virtiofs_session *session);
 
 int virtiofs_glue_init(void);
 void virtiofs_glue_exit(void);

@@ -31,7 +31,8 @@ struct virtio_device;
  *	never taken under the mutex of the list.
  * @gone: removed; there will be no new session
  * @vqs: the queues that a new session gets; NULL when a restart failed
- * @nr_sessions: number of sessions that have not ended
+ * @sessions_lock: protects @sessions, and is the innermost of the mutexes
+ * @sessions: sessions with the device that have not ended, the latest first
  * @state_work: tells user space that the state has changed
  */
 struct virtiofs_device {
@@ -45,7 +46,8 @@ struct virtiofs_device {
 	struct mutex lock; /* start, restart, suspend, remove */
 	bool gone;
 	struct virtiofs_vqs *vqs;
-	unsigned int nr_sessions;
+	struct mutex sessions_lock; /* of @sessions */
+	struct list_head sessions;
 	struct work_struct state_work;
 };
 
@@ -53,10 +55,12 @@ struct virtiofs_device {
  * struct virtiofs_device_session - a session and the device that it is with
  * @session: what the FUSE client's side sees
  * @dev: the device, referenced
+ * @node: on the device's list
  */
 struct virtiofs_device_session {
 	struct virtiofs_session session;
 	struct virtiofs_device *dev;
+	struct list_head node;
 };
 
 #endif

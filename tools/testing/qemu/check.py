@@ -340,6 +340,20 @@ def load_1024(test):
     load(test, 1024)
 
 
+# The inodes that a guest keeps
+
+@scenario("cache", ours=True)
+def cache(test):
+    inodes = check_device.asked["inodes"]
+    directory = test.directory()
+    for n in range(1, 101):
+        os.mkdir(f"{directory}/d{n}")
+        for m in range(1, inodes // 100 + 1):
+            write(f"{directory}/d{n}/f{m}", "x" if m == 1 else "")
+    test.boot("cache", [guest.Share("myfs", directory)], limit=600 + inodes // 100,
+              env={"files": inodes // 100 * 100, "limit": inodes // 20})
+
+
 check_device.ring_scenarios()
 
 

@@ -196,6 +196,7 @@ class Guest:
             "restart-daemon": self.host_restart_daemon,
             "unplug": self.host_unplug,
             "plug": self.host_plug,
+            "open-files": self.host_open_files,
         }
 
     # Booting
@@ -372,6 +373,10 @@ class Guest:
         """Has the daemon of a share do something, if it is one that can be told."""
         tag, _, words = argument.partition(" ")
         return self.share(tag)[1].ask(words)
+
+    def host_open_files(self, tag):
+        """How many descriptors the daemon has."""
+        return str(len(os.listdir(f"/proc/{self.share(tag)[1].process.pid}/fd")))
 
     def host_kill_daemon(self, tag):
         self.share(tag)[1].stop(patience=0)

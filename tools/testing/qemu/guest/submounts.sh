@@ -18,6 +18,7 @@ differ()
 
 claim driver_loads load
 claim share_mounts mount_share
+DEV=$(echo /sys/fs/virtiofs/*)
 claim_equal submount_shows_its_files "$(cat /mnt/sub/file)" sub
 claim_equal submount_in_a_submount_shows_its_files "$(cat /mnt/sub/deeper/file)" deeper
 claim submount_has_a_device_number_of_its_own differ /mnt /mnt/sub
@@ -30,6 +31,9 @@ claim_refused hard_link_does_not_cross 'cross-device|Cross-device|Invalid cross'
 	ln /mnt/plain/file /mnt/sub/link
 claim move_across_copies mv /mnt/plain/file /mnt/sub/moved
 claim file_is_written_to_the_submount sh -c 'echo guest >/mnt/sub/written'
+claim cache_is_pruned sh -c "echo 1 >$DEV/prune"
+# Three roots, and the two directories below the submounts.
+claim_equal only_roots_and_mountpoints_are_left "$(cat "$DEV/inodes")" 5
 claim umount_takes_the_submounts_along umount /mnt
 claim_equal no_mount_is_left "$(grep -c virtiofs /proc/mounts)" 0
 claim share_mounts_again mount_share

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How many inodes a mount keeps: the host has a file open for each of them, for
+ * as long as the guest has it in its cache.
+ *
+ * Knows the FUSE client's private structures.  Knows no virtio.
+ */
+
+#include <linux/fs.h>
+#include <linux/list_lru.h>
+#include <linux/memcontrol.h>
+#include <linux/nodemask.h>
+#include <linux/sched/mm.h>
+#include <linux/shrinker.h>
+
+#include "fuse_conn.h"
+
+/* So many dentries are looked at under one lock hold */
+#define GLUE_PRUNE_BATCH	128
+
+/* The FUSE client's function */
+static struct inode *(*glue_fuse_alloc_inode)(struct super_block *sb);
+
+static bool glue_cache_is_full(struct glue_conn *conn)
+{
+	unsigned int max = READ_ONCE(conn->max_inodes);
+
+	return max && atomic_long_read(&conn->inodes) > max;
+}
+
+/*
+ * Have the VFS prune dentries of one list, the oldest first, until there are
+ * few enough inodes: the FUSE client keeps none without a dentry.  The first
+ * time that a dentry comes up that was used again, it is spared.  Returns
+ * false if the VFS does not want to now.
+ */
+static bool glue_prune_list(struct glue_conn *conn, struct super_block *sb,
+			    int nid, struct mem_cgroup *memcg)
+{
+	unsigned long nr = list_lru_count_one(&sb->s_dentry_lru, nid, memcg);
+	struct shrink_control sc = {
+		.gfp_mask = current_gfp_context(GFP_KERNEL),
+		.nid = nid,
+		.memcg = memcg,
+	};
+	unsigned long scanned;
+
+	for (scanned = 0; scanned < 2 * nr; scanned += GLUE_PRUNE_BATCH) {
+		if (!glue_cache_is_full(conn))
+			break;
+		sc.nr_to_scan = GLUE_PRUNE_BATCH;
+		if (sb->s_shrink->scan_objects(sb->s_shrink, &sc) == SHRINK_STOP)
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+/* Lists are by memory node and by memory cgroup, of which the caller's is tried */
+static void glue_prune_sb(struct glue_conn *conn, struct super_block *sb,
+			  struct mem_cgroup *memcg)
+{
+	int nid;
+
+	for_each_online_node(nid) {
+		if (!glue_prune_list(conn, sb, nid, memcg))
+			return;
+	}
+	/* What is left is in use, or others had it: they lose all that is not */
+	if (glue_cache_is_full(conn) && list_lru_count(&sb->s_dentry_lru))
+		shrink_dcache_sb(sb);
+}
+
+/* Nothing waits for the end of a mount, which takes all inodes anyway */
+static void glue_prune(struct glue_conn *conn)
+{
+	struct fuse_conn *fc = conn->fm->fc;
+	struct mem_cgroup *memcg;
+	struct fuse_mount *fm;
+
+	if (!down_read_trylock(&fc->killsb))
+		return;
+	memcg = get_mem_cgroup_from_mm(current->mm);
+	list_for_each_entry(fm, &fc->mounts, fc_entry) {
+		if (fm->sb && glue_cache_is_full(conn))
+			glue_prune_sb(conn, fm->sb, memcg);
+	}
+	mem_cgroup_put(memcg);
+	up_read(&fc->killsb);
+}
+
+/*
+ * Who wants one inode too many makes room for it.  That is what it would do as
+ * well if there were no memory for the inode, so the locks that it holds are no
+ * hindrance.
+ */
+static struct inode *glue_alloc_inode(struct super_block *sb)
+{
+	struct glue_conn *conn = glue_conn_of(get_fuse_mount_super(sb)->fc);
+	struct inode *inode = glue_fuse_alloc_inode(sb);
+
+	if (!inode)
+		return NULL;
+	atomic_long_inc(&conn->inodes);
+	if (unlikely(glue_cache_is_full(conn)))
+		glue_prune(conn);
+	return inode;
+}
+
+static void glue_destroy_inode(struct inode *inode)
+{
+	atomic_long_dec(&glue_conn_of(get_fuse_conn(inode))->inodes);
+}
+
+/**
+ * virtiofs_cache_override() - count inodes
+ * @ops: functions of superblocks, which are the FUSE client's so far
+ */
+void virtiofs_cache_override(struct super_operations *ops)
+{
+	glue_fuse_alloc_inode = ops->alloc_inode;
+	ops->alloc_inode = glue_alloc_inode;
+	/* The FUSE client has none */
+	ops->destroy_inode = glue_destroy_inode;
+}
+
+/**
+ * virtiofs_cache_add_sb() - count inodes of a superblock
+ * @sb: has got its functions just now, and has no inode but its root
+ */
+void virtiofs_cache_add_sb(struct super_block *sb)
+{
+	atomic_long_inc(&glue_conn_of(get_fuse_mount_super(sb)->fc)->inodes);
+}
+
+/**
+ * virtiofs_cache_inodes() - number of inodes that are in the cache or in use
+ * @session: a session that is mounted
+ *
+ * Context: any.
+ * Return: the number, submounts included.
+ */
+unsigned long virtiofs_cache_inodes(struct virtiofs_session *session)
+{
+	return atomic_long_read(&session->conn->inodes);
+}
+
+/**
+ * virtiofs_cache_max() - most inodes that are to be in the cache
+ * @session: a session that is mounted
+ *
+ * Context: any.
+ * Return: the number, or 0 if there is no limit.
+ */
+unsigned int virtiofs_cache_max(struct virtiofs_session *session)
+{
+	return READ_ONCE(session->conn->max_inodes);
+}
+
+/**
+ * virtiofs_cache_set_max() - change the most inodes that are to be in the cache
+ * @session: a session that is mounted
+ * @max: the number, or 0 for no limit
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max)
+{
+	WRITE_ONCE(session->conn->max_inodes, max);
+	glue_prune(session->conn);
+}
+
+/**
+ * virtiofs_cache_prune() - drop all inodes that are not in use
+ * @session: a session that is mounted
+ *
+ * The host knows of it when this returns, as far as the device is in time.
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_cache_prune(struct virtiofs_session *session)
+{
+	struct glue_conn *conn = session->conn;
+	struct fuse_conn *fc = conn->fm->fc;
+	struct fuse_mount *fm;
+
+	scoped_guard(rwsem_read, &fc->killsb) {
+		list_for_each_entry(fm, &fc->mounts, fc_entry) {
+			if (fm->sb)
+				shrink_dcache_sb(fm->sb);
+		}
+	}
+	virtiofs_vq_flush(glue_hiprio(conn));
+}
