@@ -671,7 +671,7 @@ static int virtiofs_freeze(struct virtio_device *vdev)
 }
 
 /* Somebody has the device's function reset, which ends the session as well */
-static int virtiofs_reset_prepare(struct virtio_device *vdev)
+static int __maybe_unused virtiofs_reset_prepare(struct virtio_device *vdev)
 {
 	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
 

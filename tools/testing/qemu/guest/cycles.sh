@@ -68,7 +68,7 @@ claim_equal nothing_else_in_the_log "$(lines "virtiofs virtio|fuse")" $((2 * bin
 claim file_is_there_again sh -c 'mkdir -p /mnt && mount -t virtiofs myfs /mnt && test -e /mnt/count'
 
 # The device itself, by the bus
-claim device_is_removed sh -c "echo 1 >$(function myfs)/remove"
+claim device_is_removed sh -c "echo 1 >$(pci myfs)/remove"
 claim its_tag_is_gone no_tag myfs
 claim_refused calls_are_refused 'not connected' timeout 20 stat /mnt/missing
 claim dead_mount_unmounts umount /mnt

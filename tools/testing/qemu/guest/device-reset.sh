@@ -8,7 +8,7 @@
 
 reset()
 {
-	echo 1 >"$(function myfs)/reset"
+	echo 1 >"$(pci myfs)/reset"
 }
 
 works()
@@ -18,7 +18,7 @@ works()
 
 claim driver_loads load
 claim share_mounts mount_share
-claim function_can_be_reset test -e "$(function myfs)/reset"
+claim function_can_be_reset test -e "$(pci myfs)/reset"
 claim idle_function_is_reset reset
 # Not all kernels tell the driver of it, which then notices when nothing is answered.
 claim_refused session_has_ended 'connection abort|not connected' works

@@ -23,7 +23,7 @@ fail()
 {
 	[ "$(cat /sys/kernel/debug/failslab/require-start)" != 0x0 ] || return 1
 	for kind in $KINDS; do
-		echo "$1" >/sys/kernel/debug/$kind/probability
+		echo "$1" >"/sys/kernel/debug/$kind/probability"
 	done
 }
 
@@ -34,10 +34,10 @@ prepare()
 	[ $# = 2 ] || return 1
 	for kind in $KINDS; do
 		dir=/sys/kernel/debug/$kind
-		echo "$1" >$dir/require-start && echo "$2" >$dir/require-end || return 1
-		echo 16 >$dir/stacktrace-depth
-		echo 0 >$dir/verbose
-		echo N >$dir/ignore-gfp-wait
+		echo "$1" >"$dir"/require-start && echo "$2" >"$dir"/require-end || return 1
+		echo 16 >"$dir"/stacktrace-depth
+		echo 0 >"$dir"/verbose
+		echo N >"$dir"/ignore-gfp-wait
 	done
 	echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem
 	echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
@@ -95,7 +95,7 @@ mkdir $TREE
 claim failures_are_for_the_driver_alone prepare
 # So many are allowed to fail, and the rest of it tells how many did.
 for kind in $KINDS; do
-	echo 1000000 >/sys/kernel/debug/$kind/times
+	echo 1000000 >"/sys/kernel/debug/$kind/times"
 done
 fail 10
 claim programs_notice_nothing workers

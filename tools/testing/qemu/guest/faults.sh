@@ -28,13 +28,13 @@ state()
 	cat "$(device "$1")/state"
 }
 
-# virtio TAG, function TAG: the device as the virtio and the PCI bus have it.
+# virtio TAG, pci TAG: the device as the virtio and the PCI bus have it.
 virtio()
 {
 	readlink -f "$(device "$1")/device"
 }
 
-function()
+pci()
 {
 	dirname "$(virtio "$1")"
 }

@@ -38,14 +38,18 @@ loads_start()
 		loads="$loads $!"
 	done
 	/device/hammer /mnt/work 4 $STOP &
-	hammer=$!
+}
+
+no_hammer()
+{
+	! pidof hammer >/dev/null
 }
 
 loads_end()
 {
 	touch $STOP
 	# shellcheck disable=SC2086 # a list
-	soon ended $loads && soon ended $hammer
+	soon ended $loads && soon no_hammer
 }
 
 # fresh: the share is mounted, by all means but a reboot.
@@ -64,10 +68,8 @@ fresh()
 event()
 {
 	case $1 in
-	0)	kill -9 $hammer
-		wait $hammer
-		/device/hammer /mnt/work 4 $STOP &
-		hammer=$! ;;
+	0)	killall -9 hammer
+		/device/hammer /mnt/work 4 $STOP & ;;
 	1)	umount -f /mnt ;;
 	2)	echo 1 >"$(device myfs)/abort" ;;
 	3)	name=$(basename "$(virtio myfs)")
@@ -79,7 +81,7 @@ event()
 	6)	echo devices >/sys/power/pm_test
 		echo freeze >/sys/power/state
 		echo none >/sys/power/pm_test ;;
-	7)	echo 1 >"$(function myfs)/reset" ;;
+	7)	echo 1 >"$(pci myfs)/reset" ;;
 	8)	host unplug myfs
 		soon no_tag myfs
 		host plug myfs

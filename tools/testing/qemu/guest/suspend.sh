@@ -11,10 +11,11 @@
 # rest of it would last.
 nap()
 {
-	echo platform >/sys/power/pm_test && echo freeze >/sys/power/state
-	nap_code=$?
+	nap_taken=0
+	echo platform >/sys/power/pm_test
+	echo freeze >/sys/power/state || nap_taken=1
 	echo none >/sys/power/pm_test
-	return $nap_code
+	return $nap_taken
 }
 
 claim driver_loads load
