@@ -66,6 +66,9 @@ source_tree()
 	suite=$(sed -n "s/^$series\t//p" "$HERE/kernels")
 	want=$(recipe <(declare -f fetch extract; echo "$series $suite"))
 	is_done "source-$name" "$want" && return
+	# A package of an old list may be gone from the mirror.
+	in_root apt-get -q update >"$LOGS/apt-update.log" 2>&1 ||
+		warn "the lists of packages are old, as the mirror does not answer"
 	package=$(source_package "$series" "$suite")
 	[ -s "$CACHE/debs/$package.deb" ] ||
 		step fetch "fetching $package" fetch "$package" ||

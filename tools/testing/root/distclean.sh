@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # "make distclean": takes away all that the test scripts have set up on this
-# machine: the cache, and debootstrap if it was installed for it.
+# machine: the cache, and debootstrap with what it needs, if that was installed
+# for it.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -15,9 +16,10 @@ if grep -qs " $CACHE/" /proc/self/mounts; then
 	die "there are mounts below $CACHE; umount them first"
 fi
 if [ -e "$CACHE/host-packages" ]; then
-	step host-tools "removing debootstrap, which was installed for the tests" \
-		env DEBIAN_FRONTEND=noninteractive apt-get -qy purge debootstrap ||
-		warn "debootstrap could not be removed"
+	mapfile -t PACKAGES <"$CACHE/host-packages"
+	step host-tools "removing what was installed for the tests: ${PACKAGES[*]}" \
+		env DEBIAN_FRONTEND=noninteractive apt-get -qy purge "${PACKAGES[@]}" ||
+		warn "it could not be removed: ${PACKAGES[*]}"
 fi
 rm -rf --one-file-system "$CACHE"
 say "removed $CACHE"

@@ -35,6 +35,13 @@ need_root()
 	[ "$(id -u)" -eq 0 ] || die "$1 must be run as root (it sets up a Debian root and runs QEMU in it)"
 }
 
+# need_debian: the Debian root is made by this machine's means, from its mirror.
+need_debian()
+{
+	command -v apt-get >/dev/null ||
+		die "this is no Debian-like machine: there is no apt-get"
+}
+
 # need_space MIB: free space is asked for once, before anything is begun.
 need_space()
 {

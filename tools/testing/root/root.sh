@@ -14,13 +14,21 @@ HERE=$TOP/tools/testing/root
 # host_tools: the only package the machine itself needs is debootstrap.
 host_tools()
 {
+	local before
+
 	command -v debootstrap >/dev/null && return
-	command -v apt-get >/dev/null ||
-		die "this is no Debian-like machine: neither debootstrap nor apt-get is here"
+	before=$(host_packages)
 	step host-tools "installing debootstrap" host_tools_install ||
 		die "debootstrap could not be installed; is the Debian mirror in reach?"
 	# For distclean.sh, to leave the machine as it was.
-	echo debootstrap >"$CACHE/host-packages"
+	LC_ALL=C comm -13 <(echo "$before") <(host_packages) >"$CACHE/host-packages"
+}
+
+# host_packages: what is installed on this machine.
+host_packages()
+{
+	dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' |
+		LC_ALL=C sort
 }
 
 host_tools_install()
@@ -35,8 +43,6 @@ mirror()
 {
 	local site
 
-	command -v apt-get >/dev/null ||
-		die "this is no Debian-like machine: apt-get is not here to name a mirror"
 	site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' \
 		'Label: Debian' 2>/dev/null | head -n 1)
 	if [ -z "$site" ]; then
@@ -96,6 +102,7 @@ packages()
 }
 
 need_root "$0"
+need_debian
 need_space "${NEED_MIB:-12000}"
 one_at_a_time
 host_tools
