@@ -212,6 +212,21 @@ static void glue_zero_tail(struct fuse_args *args, unsigned int len)
 }
 
 /*
+ * Names come into pages that the client has from the allocator for this reply
+ * alone.  The server can claim more than it has written, and then user space would
+ * see what was there before.
+ */
+static void glue_zero_names(struct fuse_req *req)
+{
+	switch (req->in.h.opcode) {
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+	case FUSE_READLINK:
+		glue_zero_tail(req->args, 0);
+	}
+}
+
+/*
  * The one copy of a header that the device might still write to.  Returns what
  * is wrong with it, or NULL.
  */
@@ -476,6 +491,7 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	}
 	set_bit(FR_SENT, &req->flags);
 	glue_alloc_big(req);
+	glue_zero_names(req);
 	glue_sub_of(req)->orphan = NULL;
 	virtiofs_vq_submit(virtiofs_vqs_pick(conn->session->vqs),
 			   &glue_sub_of(req)->link);
