@@ -335,7 +335,9 @@ static void do_help(char *args, FILE *out)
 		fprintf(out, "%s %s\n", commands[i].name, commands[i].help);
 	fprintf(out, "actions: delay=MS hold interrupt reorder[=N] shuffle[=N] die\n");
 	fprintf(out, "  unique[=N] used[=N] len=N error=N error_payload=N silent cut[=N]\n");
-	fprintf(out, "  grow[=N]\n");
+	fprintf(out, "  grow[=N] hollow\n");
+	fprintf(out, "  init_major=N init_minor=N init_flags=N init_flags2=N init_max_write=N\n");
+	fprintf(out, "  init_max_pages=N (op=INIT)\n");
 	fprintf(out, "  corrupt[=N] replay dir_cut dir_slash dir_nul dir_empty dir_overrun\n");
 	fprintf(out, "  scribble[=MS] twice bogus[=ID] mute; a sign makes N relative\n");
 }

@@ -83,6 +83,7 @@ static void print_queue(FILE *out, unsigned int i)
 		const char *name;
 		unsigned long value;
 	} row[] = {
+		{ "size", ring_get(i)->num },
 		{ "requests", q->requests },
 		{ "replies", q->replies },
 		{ "in_flight", ring_in_flight(i) },
@@ -96,6 +97,7 @@ static void print_queue(FILE *out, unsigned int i)
 		{ "bytes_out", q->bytes_out },
 		{ "largest_chain", q->largest_chain },
 		{ "largest_request", q->largest_request },
+		{ "overtaking", q->overtaking },
 		{ "most_in_flight", q->most_in_flight },
 	};
 
@@ -139,13 +141,14 @@ void counters_op_name(char *buf, size_t size, unsigned int opcode)
  */
 void counters_print(FILE *out)
 {
-	unsigned long requests = 0, in_flight = 0;
+	unsigned long requests = 0, in_flight = 0, overtaking = 0;
 	char name[32];
 
 	for (unsigned int i = 0; i <= options.queues; i++) {
 		print_queue(out, i);
 		requests += counters.queue[i].requests;
 		in_flight += ring_in_flight(i);
+		overtaking += counters.queue[i].overtaking;
 	}
 	for (unsigned int i = 0; i < MAX_OPCODE; i++) {
 		if (!counters.op[i])
@@ -159,6 +162,7 @@ void counters_print(FILE *out)
 	fprintf(out, "forgets %lu\nforgotten %lu\n", counters.forgets, counters.forgotten);
 	fprintf(out, "interrupts_matched %lu\ninterrupts_late %lu\n",
 		counters.interrupts_matched, counters.interrupts_late);
+	fprintf(out, "late %lu\novertaking %lu\n", counters.late, overtaking);
 	fprintf(out, "dropped %lu\nsessions %lu\ndestroys %lu\nconnections %lu\n",
 		counters.dropped, counters.sessions, counters.destroys, counters.connections);
 }

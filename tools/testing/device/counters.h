@@ -72,6 +72,7 @@ enum violation {
  * @bytes_out: bytes that the device wrote
  * @largest_chain: most descriptors in one chain
  * @largest_request: most bytes in one chain, readable and writable
+ * @overtaking: chains given back before one that came earlier
  * @most_in_flight: most chains taken and not yet given back
  */
 struct queue_counters {
@@ -87,6 +88,7 @@ struct queue_counters {
 	atomic_ulong bytes_out;
 	atomic_ulong largest_chain;
 	atomic_ulong largest_request;
+	atomic_ulong overtaking;
 	atomic_ulong most_in_flight;
 };
 
@@ -99,6 +101,7 @@ struct queue_counters {
  * @forgotten: lookups given back by them
  * @interrupts_matched: FUSE_INTERRUPT requests that ended another request
  * @interrupts_late: those that found no request to end
+ * @late: requests that a fault let wait before they were answered
  * @dropped: requests lost because their queue was stopped
  * @sessions: FUSE_INIT requests
  * @destroys: FUSE_DESTROY requests
@@ -112,6 +115,7 @@ struct counters {
 	atomic_ulong forgotten;
 	atomic_ulong interrupts_matched;
 	atomic_ulong interrupts_late;
+	atomic_ulong late;
 	atomic_ulong dropped;
 	atomic_ulong sessions;
 	atomic_ulong destroys;

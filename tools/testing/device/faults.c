@@ -328,6 +328,11 @@ static void fuzz_timing(struct plan *plan)
 	}
 }
 
+static bool fuzz_lies(void)
+{
+	return fuzz.header || fuzz.payload || fuzz.ring;
+}
+
 static void add_fuzz(struct plan *plan, const struct request *req)
 {
 	struct lie lie;
@@ -335,7 +340,8 @@ static void add_fuzz(struct plan *plan, const struct request *req)
 	if (!fuzz_applies(req))
 		return;
 	fuzz.left--;
-	if (fuzz.timing && !random_below(8))
+	/* Among lies that are to be believed most replies have to come at once. */
+	if (fuzz.timing && (!fuzz_lies() || !random_below(8)))
 		fuzz_timing(plan);
 	if (!lies_random(&fuzz, req, &lie) || plan->nr_lies == MAX_LIES)
 		return;

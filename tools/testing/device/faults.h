@@ -27,12 +27,19 @@ struct request;
  * @LIE_CUT: the payload is too short, len and used.len agree
  * @LIE_GROW: the payload is too long, len and used.len agree
  * @LIE_CORRUPT: random bytes of the payload are changed
+ * @LIE_HOLLOW: the payload is claimed, and not written
  * @LIE_REPLAY: the payload of an earlier reply to the same opcode
  * @LIE_DIR_CUT: the last directory entry ends early
  * @LIE_DIR_SLASH: a name with a slash
  * @LIE_DIR_NUL: a name with a NUL
  * @LIE_DIR_EMPTY: a name of no bytes
  * @LIE_DIR_OVERRUN: a name that goes on behind the reply's end
+ * @LIE_INIT_MAJOR: INIT's version
+ * @LIE_INIT_MINOR: the same
+ * @LIE_INIT_FLAGS: INIT's features
+ * @LIE_INIT_FLAGS2: the same, from bit 32 on
+ * @LIE_INIT_MAX_WRITE: INIT's limit of a write
+ * @LIE_INIT_MAX_PAGES: INIT's limit of a request's pages
  * @LIE_SCRIBBLE: the header goes on changing after it was given back
  * @LIE_TWICE: the chain is given back twice
  * @LIE_BOGUS: a chain is given back that was never offered
@@ -49,12 +56,19 @@ enum lie_kind {
 	LIE_CUT,
 	LIE_GROW,
 	LIE_CORRUPT,
+	LIE_HOLLOW,
 	LIE_REPLAY,
 	LIE_DIR_CUT,
 	LIE_DIR_SLASH,
 	LIE_DIR_NUL,
 	LIE_DIR_EMPTY,
 	LIE_DIR_OVERRUN,
+	LIE_INIT_MAJOR,
+	LIE_INIT_MINOR,
+	LIE_INIT_FLAGS,
+	LIE_INIT_FLAGS2,
+	LIE_INIT_MAX_WRITE,
+	LIE_INIT_MAX_PAGES,
 	LIE_SCRIBBLE,
 	LIE_TWICE,
 	LIE_BOGUS,

@@ -21,7 +21,8 @@
 	(FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_ATOMIC_O_TRUNC |	\
 	 FUSE_BIG_WRITES | FUSE_FLOCK_LOCKS | FUSE_AUTO_INVAL_DATA |	\
 	 FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO |	\
-	 FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES)
+	 FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES | FUSE_INIT_EXT |	\
+	 FUSE_ALLOW_IDMAP)
 
 /**
  * struct op - an opcode
@@ -259,11 +260,21 @@ static void end_session(void)
 	inode_reset();
 }
 
+/* What the guest's client can do; an older one says less. */
+static uint64_t init_flags(const struct request *req)
+{
+	const struct fuse_init_in *in = req->arg;
+
+	if (req->in_len < sizeof(*req->in) + sizeof(*in) || !(in->flags & FUSE_INIT_EXT))
+		return in->flags & ~(uint32_t)FUSE_INIT_EXT;
+	return in->flags | (uint64_t)in->flags2 << 32;
+}
+
 /* A new INIT ends the session before it, if the guest has not. */
 static int fuse_init(struct request *req)
 {
 	const struct fuse_init_in *in = req->arg;
-	uint32_t wanted = WANTED_FLAGS | (options.writeback ? FUSE_WRITEBACK_CACHE : 0);
+	uint64_t flags = WANTED_FLAGS | (options.writeback ? FUSE_WRITEBACK_CACHE : 0);
 	struct fuse_init_out *out;
 
 	count(&counters.sessions);
@@ -276,7 +287,9 @@ static int fuse_init(struct request *req)
 	out->major = FUSE_KERNEL_VERSION;
 	out->minor = FUSE_KERNEL_MINOR_VERSION;
 	out->max_readahead = in->max_readahead;
-	out->flags = in->flags & wanted;
+	flags &= init_flags(req);
+	out->flags = flags;
+	out->flags2 = flags >> 32;
 	out->max_background = UINT16_MAX;
 	out->congestion_threshold = UINT16_MAX / 4 * 3;
 	out->max_write = MAX_WRITE;

@@ -24,12 +24,19 @@ static const char *const names[LIE_COUNT] = {
 	[LIE_CUT] = "cut",
 	[LIE_GROW] = "grow",
 	[LIE_CORRUPT] = "corrupt",
+	[LIE_HOLLOW] = "hollow",
 	[LIE_REPLAY] = "replay",
 	[LIE_DIR_CUT] = "dir_cut",
 	[LIE_DIR_SLASH] = "dir_slash",
 	[LIE_DIR_NUL] = "dir_nul",
 	[LIE_DIR_EMPTY] = "dir_empty",
 	[LIE_DIR_OVERRUN] = "dir_overrun",
+	[LIE_INIT_MAJOR] = "init_major",
+	[LIE_INIT_MINOR] = "init_minor",
+	[LIE_INIT_FLAGS] = "init_flags",
+	[LIE_INIT_FLAGS2] = "init_flags2",
+	[LIE_INIT_MAX_WRITE] = "init_max_write",
+	[LIE_INIT_MAX_PAGES] = "init_max_pages",
 	[LIE_SCRIBBLE] = "scribble",
 	[LIE_TWICE] = "twice",
 	[LIE_BOGUS] = "bogus",
@@ -218,6 +225,8 @@ static bool allowed(const struct fuzz *fuzz, enum lie_kind kind)
 		return fuzz->ring;
 	if (kind >= LIE_CORRUPT && kind <= LIE_DIR_OVERRUN)
 		return fuzz->payload;
+	if (kind >= LIE_INIT_MAJOR && kind <= LIE_INIT_MAX_PAGES)
+		return false;
 	return fuzz->header;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "lies.h"
@@ -176,9 +177,41 @@ static bool lie_in_directory(struct request *req, enum lie_kind kind)
 	return true;
 }
 
+/* Nothing behind the header reaches the guest, whatever header and used ring say. */
+static bool hollow(struct request *req)
+{
+	if (!payload_len(req))
+		return false;
+	req->reply_len = sizeof(struct fuse_out_header);
+	return true;
+}
+
 static int64_t change(int64_t honest, const struct lie *lie)
 {
 	return lie->relative ? honest + lie->value : lie->value;
+}
+
+static const struct {
+	size_t offset;
+	size_t size;
+} init_fields[] = {
+	[LIE_INIT_MAJOR] = { offsetof(struct fuse_init_out, major), 4 },
+	[LIE_INIT_MINOR] = { offsetof(struct fuse_init_out, minor), 4 },
+	[LIE_INIT_FLAGS] = { offsetof(struct fuse_init_out, flags), 4 },
+	[LIE_INIT_FLAGS2] = { offsetof(struct fuse_init_out, flags2), 4 },
+	[LIE_INIT_MAX_WRITE] = { offsetof(struct fuse_init_out, max_write), 4 },
+	[LIE_INIT_MAX_PAGES] = { offsetof(struct fuse_init_out, max_pages), 2 },
+};
+
+static bool lie_in_init(struct request *req, const struct lie *lie)
+{
+	size_t at = sizeof(struct fuse_out_header) + init_fields[lie->kind].offset;
+
+	if (req->in->opcode != FUSE_INIT ||
+	    req->reply_len < sizeof(struct fuse_out_header) + sizeof(struct fuse_init_out))
+		return false;
+	memcpy(req->reply + at, &lie->value, init_fields[lie->kind].size);
+	return true;
 }
 
 static bool cut(struct request *req, const struct lie *lie)
@@ -228,8 +261,12 @@ bool lie_in_reply(struct request *req, const struct lie *lie)
 		return resize(req, payload_len(req) + (lie->given ? lie->value : 8));
 	case LIE_CORRUPT:
 		return corrupt(req, lie->value);
+	case LIE_HOLLOW:
+		return hollow(req);
 	case LIE_REPLAY:
 		return replay(req);
+	case LIE_INIT_MAJOR ... LIE_INIT_MAX_PAGES:
+		return lie_in_init(req, lie);
 	default:
 		return lie_in_directory(req, lie->kind);
 	}

@@ -54,7 +54,7 @@ static const struct {
 static void usage(const char *wrong)
 {
 	fprintf(stderr, "%s\nusage: virtiofs-testdev --socket S --control C --dir D [--tag T]\n"
-		"    [--queues 1..%d] [--off packed,in_order,event_idx,indirect]\n"
+		"    [--queues 0..%d] [--off packed,in_order,event_idx,indirect]\n"
 		"    [--timeout SECONDS] [--writeback]\n", wrong, MAX_REQUEST_QUEUES);
 	exit(2);
 }
@@ -120,7 +120,8 @@ static void parse(int argc, char **argv)
 	}
 	if (!options.socket || !options.control || !options.dir || optind != argc)
 		usage("socket, control and dir are needed, and nothing beside the options");
-	if (options.queues < 1 || options.queues > MAX_REQUEST_QUEUES || options.timeout < 0)
+	/* None is what no driver should take. */
+	if (options.queues > MAX_REQUEST_QUEUES || options.timeout < 0)
 		usage("number out of range");
 }
 

@@ -195,6 +195,8 @@ void request_answer(struct request *req)
  */
 void request_finish(struct request *req)
 {
+	if (req->plan.when != WHEN_NOW)
+		count(&counters.late);
 	switch (req->plan.when) {
 	case WHEN_DELAYED:
 		park_delayed(req, req->plan.delay_ms);

@@ -401,6 +401,8 @@ static void give_back_one(struct ring *ring, struct request *req, struct list *g
 	struct queue_counters *c = &counters.queue[ring->index];
 	bool wanted;
 
+	if (req->link.prev != &ring->outstanding)
+		count(&c->overtaking);
 	list_del(&req->link);
 	list_add_tail(gone, &req->link);
 	ring->in_flight--;
