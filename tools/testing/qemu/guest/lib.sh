@@ -78,10 +78,35 @@ host()
 	[ "${host_answer%% *}" = ok ]
 }
 
+# since_begin: what the kernel has said since the tests began, with levels as <N>.
+since_begin()
+{
+	dmesg -r | sed '1,/guest: tests begin/d'
+}
+
 # log_has PATTERN: the kernel has said so since the tests began.
 log_has()
 {
-	dmesg | sed '1,/guest: tests begin/d' | grep -Eq "$1"
+	since_begin | grep -Eq "$1"
+}
+
+# feature TAG BIT: 1 if device and driver have agreed on it, or 0.
+feature()
+{
+	for feature_dir in /sys/fs/virtiofs/*; do
+		[ "$(cat "$feature_dir/tag")" != "$1" ] ||
+			cut -c $(($2 + 1)) "$feature_dir/device/features"
+	done
+}
+
+# leaks: memory of the kernel that nobody points at. Scanned twice, as an object
+# may be on its way between two places during one scan.
+leaks()
+{
+	echo scan >/sys/kernel/debug/kmemleak
+	sleep 6
+	echo scan >/sys/kernel/debug/kmemleak
+	tee /dev/console </sys/kernel/debug/kmemleak
 }
 
 # soon COMMAND...: becomes true within some hundred looks.
