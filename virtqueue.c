@@ -556,8 +556,12 @@ static bool vqs_map_by_interrupt(struct virtiofs_vqs *vqs)
 		mask = vdev->config->get_vq_affinity(vdev, q);
 		if (!mask || cpumask_empty(mask))
 			return false;
-		for_each_cpu(cpu, mask)
+		for_each_cpu(cpu, mask) {
+			/* If they share CPUs, one of them might be left with none */
+			if (vqs->map[cpu])
+				return false;
 			vqs->map[cpu] = q;
+		}
 	}
 	for_each_possible_cpu(cpu) {
 		if (!vqs->map[cpu])

@@ -552,6 +552,20 @@ static void map_does_without_interrupts_that_leave_out_a_cpu(struct kunit *test)
 	expect_full_map(affine_device(test, masks), 2);
 }
 
+static void map_does_without_interrupts_that_share_cpus(struct kunit *test)
+{
+	struct cpumask *masks = new_masks(test);
+	unsigned int cpu;
+
+	if (num_possible_cpus() < 2)
+		kunit_skip(test, "there is only one CPU");
+	for_each_possible_cpu(cpu) {
+		cpumask_set_cpu(cpu, &masks[REQUESTS]);
+		cpumask_set_cpu(cpu, &masks[REQUESTS + 1]);
+	}
+	expect_full_map(affine_device(test, masks), 2);
+}
+
 static void requests_of_all_queues_end(struct kunit *test)
 {
 	struct mock_device *mock = plain_new(test);
@@ -598,6 +612,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(every_cpu_and_every_queue_has_its_place_in_the_map),
 	KUNIT_CASE(map_follows_the_interrupts),
 	KUNIT_CASE(map_does_without_interrupts_that_leave_out_a_cpu),
+	KUNIT_CASE(map_does_without_interrupts_that_share_cpus),
 	KUNIT_CASE(requests_of_all_queues_end),
 	{}
 };
