@@ -5,6 +5,13 @@
 
 . /guest/lib.sh
 
+# The library that this very shell runs has the device number of the root.
+mapped_from_the_root()
+{
+	awk -v dev="$(printf '%02x:%02x' "$(stat -c %Hd /)" "$(stat -c %Ld /)")" \
+		'/libc\.so/ { n++; bad += $4 != dev } END { exit !n || bad }' /proc/$$/maps
+}
+
 claim_equal root_is_the_share "$(stat -f -c %T /)" fuse
 claim_equal root_is_mounted_by_its_tag \
 	"$(sed -n 's: / virtiofs rw.*::p' /proc/mounts)" myfs
@@ -14,8 +21,7 @@ claim_equal dpkg_knows_its_own_package "$(dpkg-query -W -f '${Status}' dpkg)" \
 	"install ok installed"
 claim dpkg_finds_its_files_unchanged dpkg --verify coreutils
 claim_equal perl_runs "$(perl -e 'use POSIX; print join(",", map { $_ * $_ } 1 .. 5)')" 1,4,9,16,25
-claim_equal program_is_mapped_from_the_share "$(grep -c libc.so /proc/self/maps | head -n 1)" \
-	"$(grep -c libc.so /proc/1/maps)"
+claim program_is_mapped_from_the_share mapped_from_the_root
 claim file_is_written sh -c 'echo "written by $(uname -r)" >/root/note'
 claim user_is_added useradd -m guest
 claim_equal user_writes_to_its_home \
