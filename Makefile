@@ -109,6 +109,7 @@ kernel-fits:
 
 clean:
 	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o .tmp_versions modules.order Module.symvers
+	rm -f $(testing)/kunit/*.o $(testing)/kunit/.*.cmd
 
 demo shell check kunit fuzz soak:
 	@$(testing)/qemu/$@.sh

@@ -150,8 +150,8 @@ git_in()
 	local dir=$1 name email
 
 	shift
-	name=$(git -C "$TOP" config user.name || id -un)
-	email=$(git -C "$TOP" config user.email || echo "$(id -un)@$(uname -n)")
+	name=$(git -C "$TOP" config user.name 2>/dev/null || id -un)
+	email=$(git -C "$TOP" config user.email 2>/dev/null || echo "$(id -un)@$(uname -n)")
 	git -C "$dir" -c user.name="$name" -c user.email="$email" \
 		-c core.hooksPath=/dev/null -c commit.gpgSign=false "$@"
 }

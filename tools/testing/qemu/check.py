@@ -22,9 +22,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import check_device
 import check_faults
+import check_host
 import guest
 import tap
-from scenario import SCENARIOS, Test, scenario
+from scenario import SCENARIOS, Test, scenario, tmpfs
+
+# These have scenarios of their own, and register them when they are imported.
+PARTS = (check_device, check_faults, check_host)
 
 DEBIAN = guest.CACHE + "/debian"
 GUEST_SCRIPTS = os.path.dirname(os.path.abspath(__file__)) + "/guest"
@@ -40,16 +44,6 @@ def write(path, content, mode="w"):
 def read(path):
     with open(path, "rb") as file:
         return file.read()
-
-
-@contextlib.contextmanager
-def tmpfs(path, options):
-    """A file system on path, in the private mount name space of this run."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", path], check=True)
 
 
 def checksum(path):
@@ -119,27 +113,6 @@ KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 
 @scenario("kunit", ours=True)
 def kunit(test):
     test.boot("kunit", [], env={"expect_log": KUNIT_PROVOKED}, smp=4)
-
-
-@scenario("kunit-uml", ours=True)
-def kunit_uml(test):
-    """The same on a kernel that runs as a program, by the kernel's own tool."""
-    if "-debug" in test.kernel:
-        test.skip("suites_run_on_uml", "a debug kernel is for guests")
-        return
-    tree = f"{guest.CACHE}/linux/{test.kernel}-uml"
-    os.makedirs(f"{guest.CACHE}/uml", exist_ok=True)
-    with open(test.log_dir + "/kunit.log", "w+") as log:
-        done = subprocess.run(
-            ["tools/testing/kunit/kunit.py", "run", "--arch=um", "--raw_output=kunit",
-             f"--build_dir={guest.CACHE}/uml/{test.kernel}", "--kunitconfig=fs/virtiofs/tests",
-             f"--jobs={os.cpu_count()}", "--timeout=600", "virtiofs_*"],
-            cwd=tree, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        log.seek(0)
-        said = log.read().splitlines()
-    test.results += tap.parse(tap.programs(said))
-    test.claim("suites_run_on_uml", any(line.startswith("ok ") for line in said) and
-               not done.returncode, "\n".join(said[-5:]))
 
 
 # The module, the device and its tag

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a scenario is: a name, and a function that boots guests and claims what must be true."""
 
+import contextlib
 import os
 import shutil
+import subprocess
 import threading
 import time
 
@@ -20,6 +22,16 @@ def scenario(name, **needs):
         SCENARIOS[name] = (function, needs)
         return function
     return register
+
+
+@contextlib.contextmanager
+def tmpfs(path, options):
+    """A file system on path, in the private mount name space of this run."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", path], check=True)
 
 
 class Test:
