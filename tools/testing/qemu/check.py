@@ -25,6 +25,7 @@ import check_faults
 import check_host
 import guest
 import tap
+from device import DeviceShare
 from scenario import SCENARIOS, Test, scenario, tmpfs
 
 # These have scenarios of their own, and register them when they are imported.
@@ -144,8 +145,11 @@ def tags(test):
         directory = test.directory(str(index))
         write(directory + "/name", name)
         shares.append(guest.Share(tag, directory))
-    test.boot("tags", shares, env={"longest": longest, "expect_log": "tag|probe"})
-    test.skip("empty_tag_is_refused", "QEMU makes no device with an empty tag")
+    for name, tag, options in (("empty", "", {}), ("queueless", "queueless", {"queues": 0}),
+                               ("small", "small", {"ring": 2})):
+        shares.append(DeviceShare(tag, test.directory(name), bare=True, **options))
+    test.boot("tags", shares, env={"longest": longest,
+                                   "expect_log": "tag|probe|no request queue|are needed"})
 
 
 @scenario("builtin", ours=True)

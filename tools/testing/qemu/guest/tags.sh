@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Tags at the edge of what is allowed. On the kernel's command line: longest.
-# The host has also made devices "two", twice, and one with a line feed.
+# Tags at the edge of what is allowed, and devices that are of no use. On the
+# kernel's command line: longest. The host has also made devices "two", twice, one
+# with a line feed, one with an empty tag, one without a request queue, and one
+# with rings of two entries.
 
 . /guest/lib.sh
 
@@ -28,6 +30,11 @@ claim_equal second_device_with_a_tag_is_refused_with_a_reason \
 	"$(complaint 'tag.*(already|taken|duplicate|in use)')" 1
 claim_equal tag_with_line_feed_is_refused_with_a_reason \
 	"$(complaint 'tag.*(newline|line feed|line break)')" 1
+claim_equal empty_tag_is_refused_with_a_reason "$(complaint 'tag is empty')" 1
+claim_equal device_without_request_queue_is_refused_with_a_reason \
+	"$(complaint 'no request queue')" 1
+claim_equal device_with_small_rings_is_refused_with_a_reason \
+	"$(complaint 'queue hiprio has 2 entries, at least [0-9]+ are needed')" 1
 claim first_device_with_the_tag_mounts mount_share two
 claim_equal first_device_with_the_tag_shows_its_files "$(cat /mnt/name)" first
 claim first_device_with_the_tag_unmounts umount /mnt
