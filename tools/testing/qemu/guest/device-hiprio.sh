@@ -29,6 +29,16 @@ claim request_queue_goes_on host device myfs resume 1
 wait
 claim_equal readers_read_what_they_wanted \
 	"$(cat /run/sum.*)" "$(for n in /run/sum.*; do md5sum "/mnt/${n##*.}"; done)"
+
+# Nor the other way round. The ring is shorter than what is forgotten.
+ls -l /mnt/dir >&2
+before=$(host device myfs counter forgets)
+claim hiprio_queue_stalls host device myfs stall 0
+echo 2 >/proc/sys/vm/drop_caches
+claim requests_reach_the_device timeout 60 md5sum "/mnt/$READERS"
+claim_equal forgets_do_not_meanwhile "$(host device myfs counter forgets)" "$before"
+claim hiprio_queue_goes_on host device myfs resume 0
+claim no_forget_is_lost host device myfs wait forgets $((before + 50))
 claim_equal nothing_else_is_on_the_queue \
 	"$(host device myfs counter violation.hiprio)" 0
 claim guest_gives_back_all_it_had soon all_given_back
