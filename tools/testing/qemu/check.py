@@ -25,7 +25,7 @@ import check_faults
 import check_host
 import guest
 import tap
-from device import DeviceShare
+from device import SANITIZED, DeviceShare
 from scenario import SCENARIOS, Test, scenario, tmpfs
 
 # These have scenarios of their own, and register them when they are imported.
@@ -391,6 +391,8 @@ def main():
     check_device.asked.update(count=args.fuzz_count, seed=args.fuzz_seed,
                               inodes=args.inodes)
     check_faults.asked.update(minutes=args.soak_minutes)
+    if any("-debug" in kernel for kernel in args.kernels):
+        DeviceShare.program = SANITIZED
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, stop)
 

@@ -9,6 +9,7 @@ import time
 import guest
 
 PROGRAM = guest.CACHE + "/device/virtiofs-testdev"
+SANITIZED = guest.CACHE + "/device-sanitized/virtiofs-testdev"
 
 # What a guest gets wrong because it was lied to about nodes, handles and names, or
 # because its request is where the device goes on scribbling into an earlier reply.
@@ -26,6 +27,8 @@ class DeviceShare(guest.Share):
     space as they are. With misleads=True the device will lie
     about what it hands out, so the guest may ask for what there is not.
     """
+
+    program = PROGRAM
 
     # Commands whose answer is a block that ends with a line ".".
     BLOCKS = ("help", "counters", "inodes", "parked", "log", "faults")
@@ -54,11 +57,11 @@ class DeviceShare(guest.Share):
         self.log_path = log_path
         with open(log_path, "ab") as log:
             self.process = guest.spawn(
-                [PROGRAM, "--socket", socket_path, "--control", socket_path + ".control",
+                [self.program, "--socket", socket_path, "--control", socket_path + ".control",
                  "--dir", self.directory, "--tag", self.tag, "--queues", str(self.queues),
                  *self.options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         if self.process.stdout.readline() != b"ready\n":
-            raise RuntimeError(f"{PROGRAM} does not start, see {log_path}")
+            raise RuntimeError(f"{self.program} does not start, see {log_path}")
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(PATIENCE)
             connection.connect(socket_path + ".control")

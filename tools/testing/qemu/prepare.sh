@@ -54,13 +54,20 @@ prepare_kernels()
 	"$HERE/kernel.sh" "$@"
 }
 
+# For debug kernels the device is built to find its own faults, too.
+build_device()
+{
+	in_root make -s -C /src/tools/testing/device OUTPUT=/cache/device &&
+		in_root make -s -C /src/tools/testing/device SANITIZE=1 \
+			OUTPUT=/cache/device-sanitized
+}
+
 # prepare KERNEL...: the same for all that guests with these kernels need.
 prepare()
 {
 	prepare_kernels "$@"
 	[ "${DRIVER:-ours}" = mainline ] || "$HERE/module.sh" "$@"
-	step device "building the test device" in_root make -s \
-		-C /src/tools/testing/device OUTPUT=/cache/device ||
+	step device "building the test device" build_device ||
 		die "the test device did not build"
 	"$HERE/image.sh" "$@"
 }
