@@ -7,6 +7,9 @@ import random
 from device import DeviceShare
 from scenario import scenario
 
+# What the selftests make the guest's kernel say, as with an honest daemon.
+SAID = "tag <.*> not found|Unknown parameter|Invalid ELF header"
+
 # What a device that lies makes the guest's kernel say.
 PROVOKED = ("reply to opcode [0-9]+ is|id [0-9]+ out of range|is not a head"
             "|VFS: Lookup of '|callbacks suppressed")
@@ -40,24 +43,12 @@ def run(test, script, share, smp=4, **options):
     return share.counters
 
 
-# Queues of requests, and CPUs: fewer, as many, more, and numbers that do not divide.
-SHAPES = ((1, 4), (3, 8), (4, 4), (5, 2), (7, 8), (8, 1), (8, 8))
-
-
 @scenario("device-queues", ours=True)
 def device_queues(test):
     for queues, cpus in SHAPES:
         directory = test.directory(f"{queues}-{cpus}")
         run(test, "device-queues", DeviceShare("myfs", directory, queues=queues), smp=cpus,
             name=f"queues-{queues}-cpus-{cpus}", env={"queues": queues})
-
-
-@scenario("device-parallel", ours=True)
-def device_parallel(test):
-    share = DeviceShare("myfs", test.directory(), queues=4)
-    counters = run(test, "device-disorder parallel data mmap", share, env={"seed": 0})
-    for queue in range(1, 5):
-        test.claim(f"load_reaches_queue_{queue}", counters[f"queue.{queue}.requests"] > 0)
 
 
 @scenario("device-hiprio", ours=True)
@@ -108,9 +99,10 @@ def device_disorder(test):
 
 @scenario("device-lies", ours=True)
 def device_lies(test):
-    share = DeviceShare("myfs", test.directory(), queues=2, options=["--timeout", "0"],
-                        misleads=True)
-    run(test, "device-lies", share, env={"expect_log": PROVOKED})
+    for part in ("device-lies", "device-lies-data", "device-lies-session"):
+        share = DeviceShare("myfs", test.directory(part), queues=2, misleads=True,
+                            options=["--timeout", "0"])
+        run(test, part, share, smp=2, name=part, env={"expect_log": PROVOKED})
 
 
 @scenario("device-broken", ours=True)
@@ -131,6 +123,18 @@ def device_fuzz(test):
     counters = run(test, "device-fuzz", share, limit=1200 + lies // 10,
                    env={"seed": seed, "expect_log": PROVOKED, "lies": lies})
     test.claim(f"lies_of_seed_{seed}_were_told", counters["lies"] >= lies)
+
+
+# Queues of requests, and CPUs: fewer, as many, more, and numbers that do not divide.
+SHAPES = ((1, 4), (3, 8), (4, 4), (5, 2), (7, 8), (8, 1), (8, 8))
+
+
+@scenario("device-parallel", ours=True)
+def device_parallel(test):
+    share = DeviceShare("myfs", test.directory(), queues=4)
+    counters = run(test, "device-disorder parallel data mmap", share, env={"seed": 0})
+    for queue in range(1, 5):
+        test.claim(f"load_reaches_queue_{queue}", counters[f"queue.{queue}.requests"] > 0)
 
 
 def ring_scenarios():
