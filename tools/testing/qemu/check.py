@@ -341,7 +341,7 @@ def report(test, outside):
     failed = test.count(tap.FAIL)
     print(f"{'FAIL' if failed else 'ok  '}  {test.kernel:<10} {test.name:<20}"
           f"{test.count(tap.PASS):5} passed {failed:3} failed {test.count(tap.SKIP):3} skipped"
-          f" {test.seconds:7.1f} s", flush=True)
+          f" {test.seconds:7.1f} s{''.join(', ' + note for note in test.notes)}", flush=True)
     for result in test.results:
         if result.status == tap.FAIL:
             print(f"      not ok {result.name}")

@@ -44,6 +44,7 @@ class Test:
         self.log_dir = f"{LOGS}/{kernel}/{name}"
         self.work = f"{guest.SCRATCH}/check-{os.getpid()}-{kernel}-{name}"
         self.results = []
+        self.notes = []
         self.boots = 0
         self.seconds = 0
 
@@ -57,6 +58,13 @@ class Test:
 
     def claim_equal(self, name, found, wanted):
         self.claim(name, found == wanted, f"found {found!r}, wanted {wanted!r}")
+
+    def claim_at_least(self, name, found, wanted):
+        self.claim(name, found >= wanted, f"found {found}, wanted at least {wanted}")
+
+    def note(self, text):
+        """What a person has to know to have the same run again."""
+        self.notes.append(text)
 
     def skip(self, name, reason):
         self.results.append(tap.Result(tap.SKIP, f"host: {name}", [reason]))
