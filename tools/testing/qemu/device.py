@@ -103,9 +103,19 @@ class DeviceShare(guest.Share):
     def count(self, name):
         return self.read_counters().get(name, 0)
 
+    def used(self):
+        """The request queues that have had requests since this was asked the last time."""
+        counters = self.read_counters()
+        self.command("reset")
+        return " ".join(str(queue) for queue in range(1, 1 + self.queues)
+                        if counters[f"queue.{queue}.requests"])
+
     def ask(self, words):
-        """counter NAME, wait NAME NUMBER (until it is so much), or a command of the device."""
+        """counter NAME, wait NAME NUMBER (until it is so much), used, or a command of the
+        device."""
         verb, *rest = words.split()
+        if verb == "used":
+            return self.used()
         if verb == "counter":
             return str(self.count(rest[0]))
         if verb == "wait":

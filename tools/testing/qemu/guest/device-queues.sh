@@ -1,62 +1,87 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Which CPU uses which of the device's queues.
-# From the kernel's command line: queues, the number of the device's request queues.
+# Which CPU uses which of a device's queues. The tags tell how many request queues
+# a device has: q1 and so on, and few4 that QEMU gives it too few vectors.
 
 . /guest/lib.sh
 
-# queue_of CPU: the request queue whose list has the CPU.
-queue_of()
+CPUS=$(nproc)
+
+# Lists of "CPU QUEUE". listed: what sysfs says.
+listed()
 {
-	for list in "$MQS"/*/cpu_list; do
-		queue=$(basename "$(dirname "$list")")
-		if [ "$queue" != 0 ] && tr -d ' ' <"$list" | tr , '\n' | grep -qx "$1"; then
-			echo "$queue"
-		fi
+	awk '{
+		n = split(FILENAME, path, "/")
+		gsub(/,/, " ")
+		for (i = 1; i <= NF; i++)
+			print $i, path[n - 1]
+	}' "$DIR"/mqs/[1-9]/cpu_list | sort -n
+}
+
+# used: on which queues the device gets the requests of a task on each CPU.
+used()
+{
+	host device "$TAG" used >&2
+	for cpu in $(seq 0 $((CPUS - 1))); do
+		taskset -c "$cpu" stat -f /mnt >&2
+		echo "$cpu $(host device "$TAG" used)"
 	done
 }
 
-# use_by CPU: a request of a task that runs there; on which queue it went.
-use_by()
+# interrupted: which CPUs a queue's interrupt may go to.
+interrupted()
 {
-	host device myfs reset >&2
-	taskset -c "$1" stat -f /mnt >&2
 	for queue in $(seq "$USED"); do
-		if [ "$(host device myfs counter "queue.$queue.requests")" != 0 ]; then
-			echo "$queue"
-		fi
-	done
+		irq=$(irq_of "requests.$((queue - 1))")
+		tr , "\n" <"/proc/irq/$irq/smp_affinity_list" | awk -F- -v queue="$queue" '{
+			for (cpu = $1; cpu <= (NF > 1 ? $2 : $1); cpu++)
+				print cpu, queue
+		}'
+	done | sort -n
 }
 
+# irq_of NAME: the interrupt of a queue.
 irq_of()
 {
-	sed -n "s/^ *\([0-9]*\):.* virtio[0-9]*-requests\.$(($1 - 1))\$/\1/p" /proc/interrupts
+	sed -n "s/^ *\([0-9]*\):.* virtio${DIR##*/}-$1\$/\1/p" /proc/interrupts
 }
 
-CPUS=$(nproc)
-USED=$queues
-[ "$USED" -le "$CPUS" ] || USED=$CPUS
+# An interrupt that the kernel keeps to its CPUs cannot be moved.
+interrupts()
+{
+	claim_equal "$TAG: interrupt_of_a_queue_goes_to_its_cpus" "$(interrupted)" "$(listed)"
+	claim_refused "$TAG: interrupt_of_requests_stays" 'I/O error|write error' \
+		sh -c "echo 1 >/proc/irq/$(irq_of requests.0)/smp_affinity"
+	claim "$TAG: interrupt_of_hiprio_may_move" \
+		sh -c "echo 1 >/proc/irq/$(irq_of hiprio)/smp_affinity"
+}
+
+on()
+{
+	TAG=$(cat "$DIR/tag")
+	USED=${TAG##*[a-z]}
+	[ "$USED" -le "$CPUS" ] || USED=$CPUS
+
+	claim "$TAG: share_mounts" mount_share "$TAG"
+	claim_equal "$TAG: queues_are_clipped_to_the_cpus" \
+		"$(find "$DIR/mqs/" -name cpu_list | wc -l)" $((USED + 1))
+	claim_equal "$TAG: queue_0_is_for_high_priority" "$(cat "$DIR/mqs/0/name")" hiprio
+	claim_equal "$TAG: each_cpu_uses_the_queue_that_lists_it" "$(used)" "$(listed)"
+	claim_equal "$TAG: no_queue_is_without_cpus" \
+		"$(listed | cut -d ' ' -f 2 | sort -u | wc -l)" "$USED"
+	case $TAG in
+	q*)
+		interrupts ;;
+	few*)
+		claim_equal "$TAG: queues_have_no_interrupt_of_their_own" \
+			"$(irq_of requests.0)" "" ;;
+	esac
+	claim "$TAG: share_unmounts" umount /mnt
+}
 
 claim driver_loads load
-claim share_mounts mount_share
-MQS=$(echo /sys/fs/virtiofs/*/mqs)
-claim_equal queues_are_clipped_to_the_cpus \
-	"$(find "$MQS" -name cpu_list | wc -l)" $((USED + 1))
-claim_equal queue_0_is_for_high_priority "$(cat "$MQS/0/name")" hiprio
-for cpu in $(seq 0 $((CPUS - 1))); do
-	claim_equal "cpu_${cpu}_uses_the_queue_that_lists_it" \
-		"$(use_by "$cpu")" "$(queue_of "$cpu")"
+for DIR in /sys/fs/virtiofs/*; do
+	on
 done
-for queue in $(seq "$USED"); do
-	claim "queue_${queue}_has_cpus" grep -q '[0-9]' "$MQS/$queue/cpu_list"
-	irq=$(irq_of "$queue")
-	claim "queue_${queue}_has_an_interrupt" [ -n "$irq" ]
-	claim_equal "interrupt_of_queue_${queue}_goes_to_its_cpus" \
-		"$(sed 's/,/ /g' "/proc/irq/$irq/effective_affinity_list")" \
-		"$(tr -d ' ' <"$MQS/$queue/cpu_list" | tr , '\n' |
-			grep -x "$(cat "/proc/irq/$irq/effective_affinity_list")")"
-done
-claim guest_gives_back_all_it_had soon all_given_back
-claim share_unmounts umount /mnt
 plan
