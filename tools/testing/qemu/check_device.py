@@ -143,23 +143,65 @@ def device_fuzz(test):
     test.claim(f"lies_of_seed_{seed}_were_told", counters["lies"] >= lies)
 
 
-@scenario("device-parallel", ours=True)
-def device_parallel(test):
+# What some servers do not know, so that nothing tells whether it was asked for.
+ASKED = ("SYNCFS", "LSEEK", "FALLOCATE", "RENAME2", "TMPFILE", "READDIRPLUS", "SETXATTR",
+         "REMOVEXATTR", "FSYNCDIR")
+
+
+# Not those of access control lists, which the device does not know, nor of locks: their
+# waits are not ended by a signal.
+SELFTESTS = ("open data space copy dirs links rename attr perm xattr mmap direct async"
+             " parallel special fd mount sysfs")
+
+
+@scenario("device-selftests", ours=True)
+def device_selftests(test):
     share = DeviceShare("myfs", test.directory(), queues=4)
-    counters = run(test, "device-disorder parallel data mmap", share, env={"seed": 0})
+    other = DeviceShare("other", test.directory("other"), queues=1)
+    test.boot("selftests " + SELFTESTS, [share, other], smp=4, limit=1200,
+              env={"tag2": "other", "features": "28=1 29=1 34=0", "expect_log": SAID})
+    test.claim_equal("device_sees_nothing_forbidden", share.violations(), {})
+    for opcode in ASKED:
+        test.claim_at_least(f"device_is_asked_for_{opcode}",
+                            share.counters.get(f"op.{opcode}", 0), 1)
     for queue in range(1, 5):
-        test.claim(f"load_reaches_queue_{queue}", counters[f"queue.{queue}.requests"] > 0)
+        test.claim_at_least(f"load_reaches_queue_{queue}",
+                            share.counters[f"queue.{queue}.requests"], 1)
 
 
-def ring_scenarios():
-    """Shapes of the ring that virtiofsd does not offer, on both of QEMU's devices."""
-    shapes = {"fs": {}, "bare": {"bare": True},
-              "bare-packed": {"bare": True, "device": {"packed": True}},
-              "fs-in-order": {"device": {"in_order": True}},
-              "fs-packed-in-order": {"device": {"packed": True, "in_order": True}},
-              "fs-no-event-idx": {"device": {"event_idx": False}}}
-    for name, options in shapes.items():
-        def ring(test, options=options):
-            share = DeviceShare("myfs", test.directory(), queues=2, ring=64, **options)
-            run(test, "device-disorder parallel data", share, smp=2, env={"seed": 0})
-        scenario("device-ring-" + name, ours=True)(ring)
+def ring_device(shape, directory):
+    """A device of a shape like packed-64-indirect-inorder-flags, which is its tag as well."""
+    packed, size, indirect, *more = shape.split("-")
+    return DeviceShare(shape, directory, queues=1, ring=int(size), device={
+        "packed": packed == "packed", "indirect_desc": indirect == "indirect",
+        "in_order": "inorder" in more, "event_idx": "flags" not in more})
+
+
+def bare_device(shape, directory):
+    """The same on QEMU's other device, which has the features that the daemon has."""
+    packed, size, *_ = shape.split("-")
+    return DeviceShare(shape, directory, queues=1, ring=int(size), bare=True, options=[
+        "--off", "in_order" if packed == "packed" else "packed,in_order"])
+
+
+def rings(test, programs, shares):
+    """Selftests on each of some devices, one after the other."""
+    test.boot("rings " + programs, shares, limit=1200, name=shares[0].tag,
+              env={"in_order": int(knows_in_order(test)), "expect_log": SAID})
+    for share in shares:
+        test.claim_equal(f"{share.tag}_sees_nothing_forbidden", share.violations(), {})
+
+
+@scenario("device-rings", ours=True)
+def device_rings(test):
+    """Each format of the ring with each size, with and without indirect descriptors."""
+    for packed in ("split", "packed"):
+        shapes = [f"{packed}-{size}-{indirect}" for size in (8, 16, 128, 1024)
+                  for indirect in ("indirect", "direct")]
+        rings(test, "data direct", [ring_device(shape, test.directory(shape)) for shape in shapes])
+    shapes = [f"{packed}-64-indirect-{more}" for packed in ("split", "packed")
+              for more in ("inorder", "flags", "inorder-flags")]
+    shares = [ring_device(shape, test.directory(shape)) for shape in shapes]
+    shares += [bare_device(shape, test.directory(shape))
+               for shape in ("split-128-indirect-bare", "packed-128-indirect-bare")]
+    rings(test, "parallel", shares)
