@@ -110,12 +110,25 @@ class DeviceShare(guest.Share):
         return " ".join(str(queue) for queue in range(1, 1 + self.queues)
                         if counters[f"queue.{queue}.requests"])
 
+    def order(self, opcodes):
+        """How many inodes were asked for these in another order, of all that were asked
+        for each of them."""
+        seen = {}
+        for line in self.command("log"):
+            fields = dict(word.split("=") for word in line.split()[1:])
+            if fields["op"] in opcodes:
+                seen.setdefault(fields["node"], []).append(opcodes.index(fields["op"]))
+        ways = [steps for steps in seen.values() if set(steps) == set(range(len(opcodes)))]
+        return f"{sum(steps != sorted(steps) for steps in ways)} of {len(ways)}"
+
     def ask(self, words):
-        """counter NAME, wait NAME NUMBER (until it is so much), used, or a command of the
-        device."""
+        """counter NAME, wait NAME NUMBER (until it is so much), order OPCODE..., used,
+        or a command of the device."""
         verb, *rest = words.split()
         if verb == "used":
             return self.used()
+        if verb == "order":
+            return self.order(rest)
         if verb == "counter":
             return str(self.count(rest[0]))
         if verb == "wait":
