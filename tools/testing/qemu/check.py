@@ -339,6 +339,8 @@ def report(test, outside):
             print(f"      not ok {result.name}")
             for line in filter(None, result.detail):
                 print(f"        {line}")
+        elif result.status == tap.SKIP:
+            print(f"      skipped {result.name}: {' '.join(filter(None, result.detail))}")
     if failed:
         print(f"      logs: {test.log_dir.replace(guest.CACHE, outside)}", flush=True)
 
