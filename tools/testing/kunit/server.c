@@ -92,6 +92,7 @@ static s64 server_serve(struct mock_device *mock, unsigned int index,
 		server->reply = chain->seg[chain->nr_out].p;
 		return server_reply(chain, in.unique, server->lie);
 	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
 	case FUSE_DESTROY:
 		return 0;
 	default:
