@@ -44,7 +44,7 @@ def device_shutdown(test):
 @scenario("cycles", ours=True)
 def cycles(test):
     test.boot("cycles", [guest.Share("myfs", test.directory())], limit=900,
-              env={"mounts": 200, "binds": 20, "expect_log": BUS})
+              env={"mounts": 100, "binds": 10, "expect_log": BUS})
 
 
 @scenario("failures", ours=True)

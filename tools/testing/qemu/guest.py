@@ -217,7 +217,7 @@ class Guest:
         words = ["console=ttyS0", "panic=-1", "panic_on_warn=1", "oops=panic",
                  "no_timer_check", "tsc=reliable",
                  # So that the log still has its begin when the tests are over.
-                 "log_buf_len=16M"]
+                 "log_buf_len=4M"]
         if self.console == "stdio":
             words += ["quiet", "loglevel=3", "told=/dev/null"]
         if self.programs:
