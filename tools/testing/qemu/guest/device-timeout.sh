@@ -59,6 +59,22 @@ claim lock_is_taken_late wait $pid
 claim guest_gives_back_all_it_had soon all_given_back
 claim share_unmounts_again umount /mnt
 
+# Somebody has no patience, and ends it by the FUSE client's control file system.
+claim control_file_system_mounts mount -t fusectl fusectl /sys/fs/fuse/connections
+claim share_mounts_to_be_aborted mount_share
+connection=/sys/fs/fuse/connections/$(stat -c %d /mnt)
+claim connection_is_offered test -e "$connection/abort"
+claim device_keeps_another_request host device myfs fault op=STATFS hold
+stat -f /mnt >/run/said 2>&1 &
+pid=$!
+claim connection_waits_for_it soon grep -q 1 "$connection/waiting"
+claim connection_is_aborted_by_hand sh -c "echo 1 >$connection/abort"
+wait $pid
+claim waiting_call_is_aborted grep -q 'connection abort' /run/said
+claim state_says_so soon state_is aborted
+claim aborted_mount_unmounts umount /mnt
+host device myfs release >&2
+
 # One that is for all of the FUSE client's file systems, where it knows such.
 echo 0 >/sys/module/virtiofs/parameters/timeout
 limit=/proc/sys/fs/fuse/default_request_timeout
