@@ -152,8 +152,8 @@ ASKED = ("SYNCFS", "LSEEK", "FALLOCATE", "RENAME2", "TMPFILE", "READDIRPLUS", "S
          "REMOVEXATTR", "FSYNCDIR")
 
 
-# Not those of access control lists, which the device does not know, nor of locks: their
-# waits are not ended by a signal.
+# Not those of access control lists, which the device does not know, nor of locks, of which
+# it knows neither those of an open file nor when they wait for each other.
 SELFTESTS = ("open data space copy dirs links rename attr perm xattr mmap direct async"
              " parallel hop special fd mount sysfs")
 
