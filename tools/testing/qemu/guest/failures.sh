@@ -18,6 +18,14 @@ text()
 	bash -c "printf '%s 0x%x\n' $start \$(($start + $size))"
 }
 
+# counting: where it counts an inode that the FUSE client allocates: that may fail, and
+# then the call does.
+counting()
+{
+	grep -w virtiofs /proc/kallsyms | sort | grep -A 1 ' glue_alloc_inode' |
+		sed 's/^\([^ ]*\) .*/0x\1/'
+}
+
 # fail PROBABILITY
 fail()
 {
@@ -29,12 +37,14 @@ fail()
 
 prepare()
 {
-	# shellcheck disable=SC2046 # two words
-	set -- $(text)
-	[ $# = 2 ] || return 1
+	# shellcheck disable=SC2046 # words
+	set -- $(text) $(counting)
+	[ $# = 4 ] || return 1
 	for kind in $KINDS; do
 		dir=/sys/kernel/debug/$kind
-		echo "$1" >"$dir"/require-start && echo "$2" >"$dir"/require-end || return 1
+		echo "$1" >"$dir"/require-start && echo "$2" >"$dir"/require-end &&
+			echo "$3" >"$dir"/reject-start && echo "$4" >"$dir"/reject-end ||
+			return 1
 		echo 16 >"$dir"/stacktrace-depth
 		echo 0 >"$dir"/verbose
 		echo N >"$dir"/ignore-gfp-wait
