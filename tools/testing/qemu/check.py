@@ -108,7 +108,7 @@ KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 
 
 @scenario("kunit", ours=True)
 def kunit(test):
-    test.boot("kunit", [], env={"expect_log": KUNIT_PROVOKED}, smp=4)
+    test.boot("kunit", [], env={"expect_log": KUNIT_PROVOKED}, smp=4, limit=600)
 
 
 # The module, the device and its tag
