@@ -478,9 +478,11 @@ static void vq_retry(struct timer_list *timer)
 /* The device has returned something.  Context: interrupt. */
 static void vq_callback(struct virtqueue *ring)
 {
-	struct virtiofs_vqs *vqs = ring->vdev->priv;
+	struct virtiofs_vqs *vqs = READ_ONCE(ring->vdev->priv);
 
-	queue_work(virtiofs_wq, &vqs->vq[ring->index].work);
+	/* An interrupt can come late, when the device was reset already */
+	if (likely(vqs))
+		queue_work(virtiofs_wq, &vqs->vq[ring->index].work);
 }
 
 static void vq_free(struct virtiofs_vq *vq)
@@ -810,7 +812,7 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 	else
 		virtio_reset_device(vqs->vdev);
 	/* The device's interrupt finds the queues by it */
-	vqs->vdev->priv = NULL;
+	WRITE_ONCE(vqs->vdev->priv, NULL);
 	for (i = 0; i < vqs->nr; i++)
 		vq_detach(&vqs->vq[i]);
 	vqs->vdev->config->del_vqs(vqs->vdev);
