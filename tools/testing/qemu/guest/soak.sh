@@ -99,6 +99,8 @@ events_run()
 		n=$((n + 1))
 		one=$(random 10)
 		other=$(random 10)
+		# One at a time can ask the host for something.
+		[ "$other" != 4 ] || other=5
 		echo "event $n: $one $other" >&2
 		if [ "$other" -lt 6 ]; then
 			event "$other" >/dev/null 2>&1 &
