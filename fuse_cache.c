@@ -74,7 +74,7 @@ static void glue_prune_sb(struct glue_conn *conn, struct super_block *sb,
 /* Nothing waits for the end of a mount, which takes all inodes anyway */
 static void glue_prune(struct glue_conn *conn)
 {
-	struct fuse_conn *fc = conn->fm->fc;
+	struct fuse_conn *fc = conn->fc;
 	struct mem_cgroup *memcg;
 	struct fuse_mount *fm;
 
@@ -181,7 +181,7 @@ void virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max)
 void virtiofs_cache_prune(struct virtiofs_session *session)
 {
 	struct glue_conn *conn = session->conn;
-	struct fuse_conn *fc = conn->fm->fc;
+	struct fuse_conn *fc = conn->fc;
 	struct fuse_mount *fm;
 
 	scoped_guard(rwsem_read, &fc->killsb) {

@@ -433,7 +433,7 @@ void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup)
 	link = kzalloc_obj(*link, GFP_NOFS | __GFP_NOFAIL);
 	link->forget_one.nodeid = nodeid;
 	link->forget_one.nlookup = nlookup;
-	glue_send_forget(glue_fiq(conn->fm->fc), link);
+	glue_send_forget(glue_fiq(conn->fc), link);
 }
 
 /* See struct virtiofs_vq_ops */

@@ -121,7 +121,7 @@ static struct glue_loan *glue_find_loan(struct glue_conn *conn, u64 nodeid)
 static void glue_borrow_lookup(struct glue_orphan *orphan, u64 nodeid)
 {
 	struct glue_conn *conn = orphan->conn;
-	struct fuse_conn *fc = conn->fm->fc;
+	struct fuse_conn *fc = conn->fc;
 	struct glue_loan *loan;
 
 	if (nodeid == FUSE_ROOT_ID)
@@ -149,7 +149,7 @@ static void glue_borrow_lookup(struct glue_orphan *orphan, u64 nodeid)
 static void glue_return_lookup(struct glue_orphan *orphan)
 {
 	struct glue_conn *conn = orphan->conn;
-	struct fuse_conn *fc = conn->fm->fc;
+	struct fuse_conn *fc = conn->fc;
 	struct glue_loan *loan = orphan->loan;
 	struct inode *inode;
 
@@ -450,7 +450,7 @@ static bool glue_is_killed(struct glue_conn *conn, struct fuse_req *req)
 	bool killed;
 
 	rcu_read_lock();
-	task = pid_task(find_pid_ns(req->in.h.pid, conn->fm->fc->pid_ns),
+	task = pid_task(find_pid_ns(req->in.h.pid, conn->fc->pid_ns),
 			PIDTYPE_PID);
 	killed = task && (fatal_signal_pending(task) ||
 			  (READ_ONCE(task->flags) & PF_EXITING));

@@ -36,7 +36,6 @@ static struct glue_fs_context *glue_context_of(struct fs_context *fsc)
 			    struct glue_fs_context, fuse);
 }
 
-/* The connection's last call */
 /**
  * virtiofs_conn_release() - end a connection
  * @fiq: of the connection
@@ -121,6 +120,7 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 		session->release(session);
 		return ERR_PTR(-ENOMEM);
 	}
+	conn->fc = fc;
 	conn->fm = fm;
 	conn->timeout = glue_context_of(fsc)->timeout;
 	conn->max_inodes = glue_context_of(fsc)->max_inodes;

@@ -20,7 +20,9 @@ struct glue_orphan;
 /**
  * struct glue_conn - a FUSE connection over the queues of a device
  * @session: the device's side; init-only
- * @fm: the mount that is no submount; lives as long as any; init-only
+ * @fc: the FUSE client's connection, which ends after this; init-only
+ * @fm: the mount that is no submount; lives as long as any, which may be shorter
+ *	than the connection does; init-only
  * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
  * @timeout: seconds that the device has to answer a request, or 0; init-only
@@ -43,6 +45,7 @@ struct glue_orphan;
  */
 struct glue_conn {
 	struct virtiofs_session *session;
+	struct fuse_conn *fc;
 	struct fuse_mount *fm;
 	bool closed;
 	bool no_interrupt;
