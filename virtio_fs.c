@@ -575,8 +575,6 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 		if (err)
 			goto err_free_ds;
 		ds->session.vqs = virtiofs_vqs_get(dev->vqs);
-		scoped_guard(mutex, &dev->sessions_lock)
-			list_add(&ds->node, &dev->sessions);
 	}
 	/*
 	 * The FUSE client's control file system may hold the connection a
@@ -586,6 +584,12 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 	ds->session.tag = dev->tag;
 	ds->session.release = session_release;
 	ds->dev = dev;
+	/*
+	 * Not under the device's mutex: a prune may hold this one until somebody
+	 * aborts or removes the device, which takes that.
+	 */
+	scoped_guard(mutex, &dev->sessions_lock)
+		list_add(&ds->node, &dev->sessions);
 	return &ds->session;
 
 err_free_ds:
