@@ -152,7 +152,7 @@ unsigned long virtiofs_cache_inodes(struct virtiofs_session *session)
  * Context: any.
  * Return: the number, or 0 if there is no limit.
  */
-unsigned int virtiofs_cache_max(struct virtiofs_session *session)
+unsigned long virtiofs_cache_max(struct virtiofs_session *session)
 {
 	return READ_ONCE(session->conn->max_inodes);
 }

@@ -98,8 +98,8 @@ static struct virtiofs_session *device_session(struct virtiofs_device *dev)
 	return NULL;
 }
 
-static ssize_t inodes_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
+static ssize_t session_show(struct kobject *kobj, char *buf,
+			    unsigned long (*value)(struct virtiofs_session *))
 {
 	struct virtiofs_device *dev = device_of(kobj);
 	struct virtiofs_session *session;
@@ -108,20 +108,19 @@ static ssize_t inodes_show(struct kobject *kobj, struct kobj_attribute *attr,
 	session = device_session(dev);
 	if (!session)
 		return -ENODEV;
-	return sysfs_emit(buf, "%lu\n", virtiofs_cache_inodes(session));
+	return sysfs_emit(buf, "%lu\n", value(session));
+}
+
+static ssize_t inodes_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	return session_show(kobj, buf, virtiofs_cache_inodes);
 }
 
 static ssize_t max_inodes_show(struct kobject *kobj,
 			       struct kobj_attribute *attr, char *buf)
 {
-	struct virtiofs_device *dev = device_of(kobj);
-	struct virtiofs_session *session;
-
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (!session)
-		return -ENODEV;
-	return sysfs_emit(buf, "%u\n", virtiofs_cache_max(session));
+	return session_show(kobj, buf, virtiofs_cache_max);
 }
 
 static ssize_t max_inodes_store(struct kobject *kobj,

@@ -43,7 +43,7 @@ int virtiofs_glue_get_tree(struct fs_context *fsc,
 void virtiofs_glue_kill_sb(struct super_block *sb);
 
 unsigned long virtiofs_cache_inodes(struct virtiofs_session *session);
-unsigned int virtiofs_cache_max(struct virtiofs_session *session);
+unsigned long virtiofs_cache_max(struct virtiofs_session *session);
 void virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max);
 void virtiofs_cache_prune(struct virtiofs_session *session);
 
