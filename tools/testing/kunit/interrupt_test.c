@@ -373,27 +373,42 @@ static void interrupt_is_repeated_when_asked_for(struct kunit *test)
 	expect_result(mock, caller, -EINTR);
 }
 
-static void one_interrupt_at_a_time(struct kunit *test)
+/* The device has a request and the INTERRUPT that its caller's signal has sent */
+static void call_and_interrupt(struct mock_device *mock, struct caller *caller,
+			       int verdict)
 {
-	struct mock_device *mock = mounted_device(test, 16);
-	struct caller *caller = new_callers(test);
 	struct server *server = server_of(mock);
-	struct held *held = &server->interrupt;
-	s64 len;
 
-	server->verdict = -EAGAIN;
+	server->verdict = verdict;
 	server->hold_interrupts = true;
 	call(mock, caller);
 	signal_caller(mock, caller);
 	expect_interrupts(mock, 1);
+}
+
+/* It replies to the INTERRUPT, or to one that is so much later */
+static void answer_interrupt(struct mock_device *mock, u64 later)
+{
+	struct server *server = server_of(mock);
+	struct held *held = &server->interrupt;
+	s64 len = reply_interrupt(server, &held->chain, held->unique + later);
+
+	mock_answer(mock, HIPRIO, held->chain.head, len);
+}
+
+static void one_interrupt_at_a_time(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, 16);
+	struct caller *caller = new_callers(test);
+
+	call_and_interrupt(mock, caller, -EAGAIN);
 	schedule_timeout_uninterruptible(HZ / 5);
 	expect_interrupts(mock, 1);
-	len = reply_interrupt(server, &held->chain, held->unique);
-	mock_answer(mock, HIPRIO, held->chain.head, len);
+	answer_interrupt(mock, 0);
 	expect_interrupts(mock, 2);
 	answer(mock, 0, 0);
 	expect_result(mock, caller, 0);
-	mock_answer(mock, HIPRIO, held->chain.head, 0);
+	answer_interrupt(mock, 0);
 }
 
 static void server_without_interrupts_is_not_asked_again(struct kunit *test)
@@ -426,16 +441,9 @@ static void reply_to_another_interrupt_means_nothing(struct kunit *test)
 	struct mock_device *mock = mounted_device(test, 16);
 	struct caller *callers = new_callers(test);
 	struct server *server = server_of(mock);
-	struct held *held = &server->interrupt;
-	s64 len;
 
-	server->verdict = -ENOSYS;
-	server->hold_interrupts = true;
-	call(mock, &callers[0]);
-	signal_caller(mock, &callers[0]);
-	expect_interrupts(mock, 1);
-	len = reply_interrupt(server, &held->chain, held->unique + 2);
-	mock_answer(mock, HIPRIO, held->chain.head, len);
+	call_and_interrupt(mock, &callers[0], -ENOSYS);
+	answer_interrupt(mock, 2);
 	answer(mock, 0, 0);
 	expect_result(mock, &callers[0], 0);
 
@@ -461,6 +469,10 @@ static void interrupt_waits_until_the_device_has_the_request(struct kunit *test)
 
 	answer(mock, 0, 0);
 	expect_interrupts(mock, 1);
+	/* The queues are served side by side */
+	wait_event_timeout(server_of(mock)->changed,
+			   READ_ONCE(server_of(mock)->nr_statfs) == CALLERS,
+			   MOCK_PATIENCE);
 	KUNIT_EXPECT_EQ(test, server_of(mock)->statfs[CALLERS - 1].unique | 1,
 			server_of(mock)->interrupt.unique);
 	answer(mock, CALLERS - 1, -EINTR);
@@ -488,20 +500,12 @@ static void reply_before_that_to_the_interrupt(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, 16);
 	struct caller *caller = new_callers(test);
-	struct server *server = server_of(mock);
-	struct held *held = &server->interrupt;
-	s64 len;
 
-	server->verdict = -EAGAIN;
-	server->hold_interrupts = true;
-	call(mock, caller);
-	signal_caller(mock, caller);
-	expect_interrupts(mock, 1);
+	call_and_interrupt(mock, caller, -EAGAIN);
 	answer(mock, 0, 0);
 	expect_result(mock, caller, 0);
-	len = reply_interrupt(server, &held->chain, held->unique);
-	mock_answer(mock, HIPRIO, held->chain.head, len);
-	server->hold = false;
+	answer_interrupt(mock, 0);
+	server_of(mock)->hold = false;
 	call(mock, caller);
 	expect_result(mock, caller, 0);
 	expect_interrupts(mock, 1);
