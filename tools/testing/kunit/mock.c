@@ -107,6 +107,8 @@ static void mock_del_vqs(struct virtio_device *vdev)
 	unsigned int i;
 
 	for (i = 0; i < mock->nr_queues; i++) {
+		if (mock->late_interrupts)
+			mock->queue[i].ring->callback(mock->queue[i].ring);
 		spin_lock(&mock->lock);
 		ring = mock->queue[i].ring;
 		mock->queue[i].ring = NULL;

@@ -105,6 +105,8 @@ struct mock_queue {
  * @ring_size: number of descriptors of each ring
  * @find_error: what finding the queues fails with
  * @refuse_features: the device does not take the features
+ * @late_interrupts: a CPU takes an interrupt of each queue when that is deleted,
+ *	which was pending since before the reset
  * @affinity: CPUs of each queue, or NULL if the device cannot say
  * @handler: serves requests, or NULL if the test does it by hand
  * @private: the test's
@@ -131,6 +133,7 @@ struct mock_device {
 	unsigned int ring_size;
 	int find_error;
 	bool refuse_features;
+	bool late_interrupts;
 	const struct cpumask *affinity;
 	mock_handler_fn handler;
 	void *private;

@@ -52,6 +52,17 @@ static void device_that_is_gone_is_not_waited_for(struct kunit *test)
 	mock->status = 0;
 }
 
+static void interrupt_after_the_reset_does_no_harm(struct kunit *test)
+{
+	struct mock_device *mock = plain_new(test);
+	struct plain_req *req = kept_request(mock);
+
+	mock->late_interrupts = true;
+	mock_unplug(mock);
+	plain_wait(mock, 1);
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, req->error);
+}
+
 static void reset_by_somebody_else_is_noticed(struct kunit *test)
 {
 	struct mock_device *mock = plain_new(test);
@@ -135,6 +146,7 @@ static void reset_of_the_function_ends_the_session(struct kunit *test)
 
 static struct kunit_case reset_cases[] = {
 	KUNIT_CASE(device_that_is_gone_is_not_waited_for),
+	KUNIT_CASE(interrupt_after_the_reset_does_no_harm),
 	KUNIT_CASE(reset_by_somebody_else_is_noticed),
 	{}
 };
