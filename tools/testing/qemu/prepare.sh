@@ -62,9 +62,12 @@ build_device()
 			OUTPUT=/cache/device-sanitized
 }
 
-# prepare KERNEL...: the same for all that guests with these kernels need.
+# prepare KERNEL...: the same for all that guests with these kernels need. What
+# is built needs no share, which may not be there yet.
 prepare()
 {
+	local SHARE=''
+
 	prepare_kernels "$@"
 	[ "${DRIVER:-ours}" = mainline ] || "$HERE/module.sh" "$@"
 	step device "building the test device" build_device ||
