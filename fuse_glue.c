@@ -15,14 +15,6 @@
 #include "hiprio.h"
 
 /*
- * What FUSE_INIT must not negotiate, in whichever direction: io_uring is a
- * transport of its own, and passthrough takes a server on the same kernel.
- */
-#define GLUE_INIT_REFUSED	(BIT_ULL(37) /* FUSE_PASSTHROUGH */ | \
-				 BIT_ULL(41) /* FUSE_OVER_IO_URING */ | \
-				 BIT_ULL(43) /* FUSE_HAS_IO_URING_BUFPOOL */)
-
-/*
  * Ends requests whose end may block, for instance on a page lock, and what
  * looks after connections.  The queues' workers must not wait there: the lock
  * may be held until they complete another request.
@@ -119,18 +111,12 @@ static void glue_write_request(struct fuse_req *req, void *memory)
 
 	memcpy(p, &req->in.h, sizeof(req->in.h));
 	p += sizeof(req->in.h);
-	if (req->in.h.opcode == FUSE_INIT) {
-		struct fuse_init_in *init = p;
-
-		memcpy(init, args->in_args[0].value, args->in_args[0].size);
-		init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
-		init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
-		return;
-	}
 	for (i = 0; i < nr; i++) {
 		memcpy(p, args->in_args[i].value, args->in_args[i].size);
 		p += args->in_args[i].size;
 	}
+	if (unlikely(req->in.h.opcode == FUSE_INIT))
+		virtiofs_init_offer(memory + sizeof(req->in.h));
 }
 
 typedef bool (*glue_sgl_fn)(struct virtiofs_sgl *sgl, struct page *page,
@@ -274,14 +260,6 @@ static const char *glue_fit_args(struct fuse_args *args, unsigned int len)
 	return NULL;
 }
 
-/* The server has said what it can do */
-static void glue_read_init(struct glue_conn *conn, struct fuse_init_out *init)
-{
-	init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
-	init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
-	virtiofs_hiprio_set_minor(glue_hiprio(conn), init->minor);
-}
-
 static void glue_read_args(struct fuse_req *req, void *p)
 {
 	struct fuse_args *args = req->args;
@@ -293,10 +271,6 @@ static void glue_read_args(struct fuse_req *req, void *p)
 	}
 	if (args->out_pages && args->page_zeroing)
 		glue_zero_tail(args, args->out_args[nr].size);
-
-	if (req->in.h.opcode == FUSE_INIT)
-		glue_read_init(glue_fiq_of_req(req)->priv,
-			       args->out_args[0].value);
 }
 
 /**
@@ -450,6 +424,8 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 	}
 	if (!error && test_bit(FR_ISREPLY, &req->flags))
 		error = glue_read_reply(req, buf);
+	if (unlikely(req->in.h.opcode == FUSE_INIT))
+		virtiofs_init_done(req, error);
 	virtiofs_req_free(req);
 	req->out.h.error = error;
 	glue_end(req);

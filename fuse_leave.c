@@ -60,8 +60,6 @@ struct glue_orphan {
 	struct folio *folios[] __counted_by(nr);
 };
 
-/* Instead of an orphan: the reply is there, it is too late to leave */
-#define GLUE_ENDED	((struct glue_orphan *)1)
 static int glue_is_inode(struct inode *inode, void *nodeid)
 {
 	return get_node_id(inode) == *(u64 *)nodeid;

@@ -18,16 +18,28 @@ static unsigned int glue_timeout;
 module_param_named(timeout, glue_timeout, uint, 0644);
 MODULE_PARM_DESC(timeout, "Seconds that the device has to answer a request, for mounts without the option of this name (0, the default: for ever)");
 
+enum {
+	GLUE_OPT_DAX,
+	GLUE_OPT_DAX_MODE,
+	GLUE_OPT_TIMEOUT,
+	GLUE_OPT_MAX_INODES,
+	GLUE_OPT_WAIT,
+};
+
 /**
  * struct glue_fs_context - what a mount asks for
  * @fuse: the FUSE client's part, to which fsc->fs_private points
+ * @given: a bit for each of the options that were given
  * @timeout: see struct glue_conn
  * @max_inodes: see struct glue_conn
+ * @wait: seconds to wait for the tag
  */
 struct glue_fs_context {
 	struct fuse_fs_context fuse;
+	unsigned long given;
 	unsigned int timeout;
 	unsigned int max_inodes;
+	unsigned int wait;
 };
 
 static struct glue_fs_context *glue_context_of(struct fs_context *fsc)
@@ -132,18 +144,30 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 /* The FUSE client's functions, and ours where there is more to say */
 static struct super_operations glue_super_ops;
 static int (*glue_fuse_show_options)(struct seq_file *m, struct dentry *root);
+static int (*glue_fuse_sync_fs)(struct super_block *sb, int wait);
 
 static int glue_show_options(struct seq_file *m, struct dentry *root)
 {
 	struct fuse_mount *fm = get_fuse_mount_super(root->d_sb);
 	struct glue_conn *conn = glue_conn_of(fm->fc);
 	unsigned int max_inodes = READ_ONCE(conn->max_inodes);
+	unsigned int timeout = READ_ONCE(conn->timeout);
 
-	if (conn->timeout)
-		seq_printf(m, ",timeout=%u", conn->timeout);
+	if (timeout)
+		seq_printf(m, ",timeout=%u", timeout);
 	if (max_inodes)
 		seq_printf(m, ",max_inodes=%u", max_inodes);
 	return glue_fuse_show_options(m, root);
+}
+
+/* Nothing is written yet to a server that has not said who it is */
+static int glue_sync_fs(struct super_block *sb, int wait)
+{
+	struct fuse_conn *fc = get_fuse_conn_super(sb);
+
+	if (!virtiofs_init_is_over(glue_conn_of(fc)))
+		return 0;
+	return glue_fuse_sync_fs(sb, wait);
 }
 
 /* The FUSE client gives its functions no name that we could see */
@@ -156,9 +180,12 @@ static void glue_override(struct super_block *sb)
 		glue_super_ops = *sb->s_op;
 		glue_fuse_show_options = sb->s_op->show_options;
 		glue_super_ops.show_options = glue_show_options;
+		glue_fuse_sync_fs = sb->s_op->sync_fs;
+		glue_super_ops.sync_fs = glue_sync_fs;
 		virtiofs_cache_override(&glue_super_ops);
 	}
 	sb->s_op = &glue_super_ops;
+	glue_trust_server(sb);
 	virtiofs_cache_add_sb(sb);
 }
 
@@ -182,7 +209,7 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 		return err;
 	glue_override(sb);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
-	/* What goes wrong with FUSE_INIT is told to the first call */
+	/* See virtiofs_glue_wait_init() for what becomes of it */
 	fuse_send_init(fm);
 	sb->s_flags |= SB_ACTIVE;
 	/* Whoever looks for a mounted session finds all of it */
@@ -205,11 +232,47 @@ static int glue_test_super(struct super_block *sb, struct fs_context *fsc)
 	return old->session->vqs == new->session->vqs && old->fm == old_fm;
 }
 
+static bool glue_is_given(struct glue_fs_context *ctx, unsigned int option)
+{
+	return ctx->given & BIT(option);
+}
+
+static int glue_check_dax(struct fs_context *fsc)
+{
+	if (glue_context_of(fsc)->fuse.dax_mode == FUSE_DAX_ALWAYS)
+		return invalf(fsc, "dax=always: the device has no DAX window");
+	return 0;
+}
+
+/* A second mount is the same file system, and cannot have it in another way */
+static int glue_check_same(struct fs_context *fsc, struct super_block *sb)
+{
+	struct glue_conn *conn = glue_conn_of(get_fuse_conn_super(sb));
+	struct glue_fs_context *ctx = glue_context_of(fsc);
+
+	/* The other way round, the mount is what is read-only */
+	if (sb_rdonly(sb) && !(fsc->sb_flags & SB_RDONLY)) {
+		errorf(fsc, "rw: the tag is mounted read-only");
+		return -EBUSY;
+	}
+	if (glue_is_given(ctx, GLUE_OPT_TIMEOUT) &&
+	    ctx->timeout != READ_ONCE(conn->timeout))
+		return invalf(fsc, "timeout=%u: the tag is mounted with %u",
+			      ctx->timeout, READ_ONCE(conn->timeout));
+	if (glue_is_given(ctx, GLUE_OPT_MAX_INODES) &&
+	    ctx->max_inodes != READ_ONCE(conn->max_inodes))
+		return invalf(fsc, "max_inodes=%u: the tag is mounted with %u",
+			      ctx->max_inodes, READ_ONCE(conn->max_inodes));
+	return 0;
+}
+
 /**
  * virtiofs_glue_get_tree() - get the root of a session's file system
  * @fsc: context made by virtiofs_glue_init_fs_context()
  * @session: the device's side; released by the FUSE client when it is done, or
  *	here if the mount fails or the file system is mounted already
+ *
+ * The session has only begun then, see virtiofs_glue_wait_init().
  *
  * Context: process context, may sleep.
  * Return: 0, or -errno with a message in the log of @fsc where it helps.
@@ -217,14 +280,14 @@ static int glue_test_super(struct super_block *sb, struct fs_context *fsc)
 int virtiofs_glue_get_tree(struct fs_context *fsc,
 			   struct virtiofs_session *session)
 {
-	struct fuse_fs_context *ctx = fsc->fs_private;
 	struct fuse_mount *fm;
 	struct super_block *sb;
 	int err;
 
-	if (ctx->dax_mode == FUSE_DAX_ALWAYS) {
+	err = glue_check_dax(fsc);
+	if (err) {
 		session->release(session);
-		return invalf(fsc, "dax=always: the device has no DAX window");
+		return err;
 	}
 
 	fm = glue_mount_alloc(fsc, session);
@@ -239,7 +302,7 @@ int virtiofs_glue_get_tree(struct fs_context *fsc,
 	if (IS_ERR(sb))
 		return PTR_ERR(sb);
 
-	err = sb->s_root ? 0 : glue_fill_super(sb, fsc);
+	err = sb->s_root ? glue_check_same(fsc, sb) : glue_fill_super(sb, fsc);
 	if (err)
 		deactivate_locked_super(sb);
 	else
@@ -258,6 +321,10 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 	/* The FUSE client aborts the connection in the end, which is no abort */
 	remove_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	virtiofs_watch_begin_unmount(conn);
+
+	/* Whoever mounts does not wait for a session any more */
+	if (!virtiofs_init_is_over(conn))
+		virtiofs_vqs_kill(conn->session->vqs);
 
 	/* DESTROY overtakes nothing, and the host forgets all inodes then */
 	WRITE_ONCE(conn->closed, true);
@@ -293,13 +360,6 @@ void virtiofs_glue_kill_sb(struct super_block *sb)
 		fuse_mount_destroy(root);
 }
 
-enum {
-	GLUE_OPT_DAX,
-	GLUE_OPT_DAX_MODE,
-	GLUE_OPT_TIMEOUT,
-	GLUE_OPT_MAX_INODES,
-};
-
 static const struct constant_table glue_dax_modes[] = {
 	{ "inode",	FUSE_DAX_INODE_USER },
 	{ "never",	FUSE_DAX_NEVER },
@@ -312,6 +372,7 @@ static const struct fs_parameter_spec glue_params[] = {
 	fsparam_enum("dax", GLUE_OPT_DAX_MODE, glue_dax_modes),
 	fsparam_u32("timeout", GLUE_OPT_TIMEOUT),
 	fsparam_u32("max_inodes", GLUE_OPT_MAX_INODES),
+	fsparam_u32("wait", GLUE_OPT_WAIT),
 	{}
 };
 
@@ -329,6 +390,9 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
 	struct fs_parse_result result;
 	int opt = fs_parse(fsc, glue_params, param, &result);
 
+	if (opt < 0)
+		return opt;
+	ctx->given |= BIT(opt);
 	switch (opt) {
 	case GLUE_OPT_DAX:
 		ctx->fuse.dax_mode = FUSE_DAX_ALWAYS;
@@ -342,9 +406,48 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
 	case GLUE_OPT_MAX_INODES:
 		ctx->max_inodes = result.uint_32;
 		return 0;
-	default:
-		return opt;
+	case GLUE_OPT_WAIT:
+		ctx->wait = result.uint_32;
+		return 0;
 	}
+	return -ENOPARAM;
+}
+
+/**
+ * virtiofs_glue_tag_patience() - how long a mount waits for its tag to appear
+ * @fsc: context made by virtiofs_glue_init_fs_context()
+ *
+ * Return: a number of seconds.
+ */
+unsigned int virtiofs_glue_tag_patience(struct fs_context *fsc)
+{
+	return glue_context_of(fsc)->wait;
+}
+
+/**
+ * virtiofs_glue_reconfigure() - change a mount
+ * @fsc: context made by virtiofs_glue_init_fs_context(), for a remount
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or -errno with a message in the log of @fsc.
+ */
+int virtiofs_glue_reconfigure(struct fs_context *fsc)
+{
+	struct super_block *sb = fsc->root->d_sb;
+	struct glue_conn *conn = glue_conn_of(get_fuse_conn_super(sb));
+	struct glue_fs_context *ctx = glue_context_of(fsc);
+	int err = glue_check_dax(fsc);
+
+	if (err)
+		return err;
+	err = sync_filesystem(sb);
+	if (err)
+		return err;
+	if (glue_is_given(ctx, GLUE_OPT_TIMEOUT))
+		WRITE_ONCE(conn->timeout, ctx->timeout);
+	if (glue_is_given(ctx, GLUE_OPT_MAX_INODES))
+		virtiofs_cache_set_max(conn->session, ctx->max_inodes);
+	return 0;
 }
 
 /**
@@ -366,12 +469,33 @@ int virtiofs_glue_init_fs_context(struct fs_context *fsc)
 }
 
 /**
+ * virtiofs_glue_dup_fs_context() - go on with a mount in another context
+ * @fsc: gets a copy of the FUSE client's part
+ * @from: context made by virtiofs_glue_init_fs_context()
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int virtiofs_glue_dup_fs_context(struct fs_context *fsc,
+				 struct fs_context *from)
+{
+	struct glue_fs_context *ctx;
+
+	ctx = kmemdup(glue_context_of(from), sizeof(*ctx), GFP_KERNEL);
+	if (!ctx)
+		return -ENOMEM;
+	fsc->fs_private = &ctx->fuse;
+	return 0;
+}
+
+/**
  * virtiofs_glue_free_fs_context() - undo virtiofs_glue_init_fs_context()
  * @fsc: the context
  */
 void virtiofs_glue_free_fs_context(struct fs_context *fsc)
 {
-	kfree(glue_context_of(fsc));
+	if (fsc->fs_private)
+		kfree(glue_context_of(fsc));
 }
 
 /* The FUSE client's functions of a submount */

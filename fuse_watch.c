@@ -66,7 +66,8 @@ static void glue_watch_work(struct work_struct *work)
 {
 	struct glue_conn *conn = container_of(to_delayed_work(work),
 					      struct glue_conn, watch);
-	unsigned int timeout = glue_conn_timeout(conn->fc, conn->timeout);
+	unsigned int timeout = glue_conn_timeout(conn->fc,
+						 READ_ONCE(conn->timeout));
 	unsigned int slow = timeout ? min(timeout / 2, GLUE_SLOW) : GLUE_SLOW;
 	struct glue_oldest oldest = {};
 	unsigned int age = 0;

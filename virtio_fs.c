@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/module.h>
+#include <linux/seq_buf.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -25,6 +26,10 @@
  */
 static DEFINE_MUTEX(virtiofs_devices_lock);
 static LIST_HEAD(virtiofs_devices);
+
+/* How often a tag has come, and who waits for the next one */
+static atomic_t virtiofs_arrivals = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(virtiofs_arrival);
 
 /* /sys/fs/virtiofs */
 static struct kset *virtiofs_kset;
@@ -117,6 +122,18 @@ static ssize_t inodes_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return session_show(kobj, buf, virtiofs_cache_inodes);
 }
 
+static ssize_t max_read_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return session_show(kobj, buf, virtiofs_glue_max_read);
+}
+
+static ssize_t max_write_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *buf)
+{
+	return session_show(kobj, buf, virtiofs_glue_max_write);
+}
+
 static ssize_t max_inodes_show(struct kobject *kobj,
 			       struct kobj_attribute *attr, char *buf)
 {
@@ -163,6 +180,8 @@ static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute device_tag_attr = __ATTR_RO(tag);
 static struct kobj_attribute device_state_attr = __ATTR_RO(state);
 static struct kobj_attribute device_abort_attr = __ATTR_WO(abort);
+static struct kobj_attribute device_max_read_attr = __ATTR_RO(max_read);
+static struct kobj_attribute device_max_write_attr = __ATTR_RO(max_write);
 static struct kobj_attribute device_inodes_attr = __ATTR_RO(inodes);
 static struct kobj_attribute device_max_inodes_attr = __ATTR_RW(max_inodes);
 static struct kobj_attribute device_prune_attr = __ATTR_WO(prune);
@@ -171,6 +190,8 @@ static struct attribute *device_attrs[] = {
 	&device_tag_attr.attr,
 	&device_state_attr.attr,
 	&device_abort_attr.attr,
+	&device_max_read_attr.attr,
+	&device_max_write_attr.attr,
 	&device_inodes_attr.attr,
 	&device_max_inodes_attr.attr,
 	&device_prune_attr.attr,
@@ -343,6 +364,8 @@ static int device_list(struct virtiofs_device *dev)
 			return err;
 		list_add_tail(&dev->node, &virtiofs_devices);
 	}
+	atomic_inc(&virtiofs_arrivals);
+	wake_up_all(&virtiofs_arrival);
 	dev_info(&dev->vdev->dev, "discovered new tag: %s\n", dev->tag);
 	kobject_uevent(&dev->kobj, KOBJ_ADD);
 	return 0;
@@ -598,21 +621,67 @@ err_put_dev:
 	return ERR_PTR(err);
 }
 
-static int virtiofs_get_tree(struct fs_context *fsc)
+static struct virtiofs_device *device_get(const char *tag)
 {
+	struct virtiofs_device *dev;
+
+	guard(mutex)(&virtiofs_devices_lock);
+	dev = device_find(tag);
+	if (dev)
+		kobject_get(&dev->kobj);
+	return dev;
+}
+
+/* The device, referenced, when it is there; or after a time NULL, or ERR_PTR() */
+static struct virtiofs_device *device_wait(const char *tag, long timeout)
+{
+	struct virtiofs_device *dev;
+	int arrivals;
+
+	for (;;) {
+		arrivals = atomic_read(&virtiofs_arrivals);
+		dev = device_get(tag);
+		if (dev || !timeout)
+			return dev;
+		timeout = wait_event_killable_timeout(virtiofs_arrival,
+				atomic_read(&virtiofs_arrivals) != arrivals,
+				timeout);
+		if (timeout < 0)
+			return ERR_PTR(-EINTR);
+	}
+}
+
+/* Tell what could have been meant */
+static int tag_not_found(struct fs_context *fsc)
+{
+	struct virtiofs_device *dev;
+	struct seq_buf tags;
+	char text[256];
+
+	seq_buf_init(&tags, text, sizeof(text));
+	scoped_guard(mutex, &virtiofs_devices_lock) {
+		list_for_each_entry(dev, &virtiofs_devices, node)
+			seq_buf_printf(&tags, " <%s>", dev->tag);
+	}
+	if (!seq_buf_used(&tags))
+		return invalf(fsc, "tag <%s> not found: there is no virtiofs device",
+			      fsc->source);
+	return invalf(fsc, "tag <%s> not found, there is%s", fsc->source,
+		      seq_buf_str(&tags));
+}
+
+/* Get the root of a file system whose session has begun, maybe just now */
+static int virtiofs_get_session(struct fs_context *fsc)
+{
+	u64 patience = (u64)virtiofs_glue_tag_patience(fsc) * HZ;
 	struct virtiofs_session *session;
 	struct virtiofs_device *dev;
 
-	if (!fsc->source)
-		return invalf(fsc, "no source: give the tag of a virtiofs device");
-
-	scoped_guard(mutex, &virtiofs_devices_lock) {
-		dev = device_find(fsc->source);
-		if (dev)
-			kobject_get(&dev->kobj);
-	}
+	dev = device_wait(fsc->source, min(patience, (u64)LONG_MAX));
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
 	if (!dev)
-		return invalf(fsc, "tag <%s> not found", fsc->source);
+		return tag_not_found(fsc);
 
 	session = session_new(dev);
 	if (IS_ERR(session)) {
@@ -623,10 +692,62 @@ static int virtiofs_get_tree(struct fs_context *fsc)
 	return virtiofs_glue_get_tree(fsc, session);
 }
 
+static const struct fs_context_operations virtiofs_session_ops = {
+	.free = virtiofs_glue_free_fs_context,
+	.get_tree = virtiofs_get_session,
+};
+
+static int virtiofs_dup_fs_context(struct fs_context *fsc,
+				   struct fs_context *from)
+{
+	int err = virtiofs_glue_dup_fs_context(fsc, from);
+
+	if (err)
+		return err;
+	fsc->source = kstrdup(from->source, GFP_KERNEL);
+	return fsc->source ? 0 : -ENOMEM;
+}
+
+/*
+ * Get the root when the server has said yes.  That may take as long as it likes,
+ * and meanwhile whoever looks at all superblocks, as sync(2) does, would wait
+ * for one that is being made.  So it is made in a context of its own, and done
+ * when it is waited for.
+ */
+static int virtiofs_get_tree(struct fs_context *fsc)
+{
+	struct fs_context *session;
+	struct super_block *sb;
+	int err;
+
+	if (!fsc->source)
+		return invalf(fsc, "no source: give the tag of a virtiofs device");
+	session = vfs_dup_fs_context(fsc);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	session->ops = &virtiofs_session_ops;
+	err = vfs_get_tree(session);
+	if (err)
+		goto out_put;
+	sb = session->root->d_sb;
+	up_write(&sb->s_umount);
+	err = virtiofs_glue_wait_init(fsc, sb);
+	if (err)
+		goto out_put;
+	down_write(&sb->s_umount);
+	fsc->root = session->root;
+	session->root = NULL;
+out_put:
+	put_fs_context(session);
+	return err;
+}
+
 static const struct fs_context_operations virtiofs_context_ops = {
 	.free = virtiofs_glue_free_fs_context,
+	.dup = virtiofs_dup_fs_context,
 	.parse_param = virtiofs_glue_parse_param,
 	.get_tree = virtiofs_get_tree,
+	.reconfigure = virtiofs_glue_reconfigure,
 };
 
 static int virtiofs_init_fs_context(struct fs_context *fsc)

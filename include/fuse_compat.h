@@ -46,6 +46,23 @@ static inline void glue_assign_unique(struct fuse_iqueue *fiq,
 	fuse_request_assign_unique(fiq, req);
 }
 
+/* Has FUSE_INIT ended?  Who waits for that is woken there. */
+static inline bool glue_initialized(struct fuse_conn *fc)
+{
+	return smp_load_acquire(&fc->chan->initialized);
+}
+
+static inline wait_queue_head_t *glue_init_waitq(struct fuse_conn *fc)
+{
+	return &fc->chan->blocked_waitq;
+}
+
+/* What is written is as safe as the host makes it, so sync(2) waits for it */
+static inline void glue_trust_server(struct super_block *sb)
+{
+	sb->s_iflags &= ~SB_I_NO_DATA_INTEGRITY;
+}
+
 /* What is called at the end of a request in the background gets */
 #define GLUE_END_ARGS	struct fuse_args *args, int error
 
@@ -88,6 +105,21 @@ static inline void glue_assign_unique(struct fuse_iqueue *fiq,
 {
 	if (req->in.h.opcode != FUSE_NOTIFY_REPLY)
 		req->in.h.unique = fuse_get_unique(fiq);
+}
+
+static inline bool glue_initialized(struct fuse_conn *fc)
+{
+	/* Pairs with the barrier in fuse_set_initialized() */
+	return smp_load_acquire(&fc->initialized);
+}
+
+static inline wait_queue_head_t *glue_init_waitq(struct fuse_conn *fc)
+{
+	return &fc->blocked_waitq;
+}
+
+static inline void glue_trust_server(struct super_block *sb)
+{
 }
 
 #define GLUE_END_ARGS	struct fuse_mount *fm, struct fuse_args *args, int error

@@ -23,9 +23,11 @@ struct glue_orphan;
  * @fc: the FUSE client's connection, which ends after this; init-only
  * @fm: the mount that is no submount; lives as long as any, which may be shorter
  *	than the connection does; init-only
+ * @init_error: what FUSE_INIT has ended with
+ * @init_major: version of the protocol that the server speaks, if it has said
  * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
- * @timeout: seconds that the device has to answer a request, or 0; init-only
+ * @timeout: seconds that the device has to answer a request, or 0
  * @inodes: number of inodes of all superblocks
  * @max_inodes: most of them that are to be there when not all are in use, or 0
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
@@ -47,6 +49,8 @@ struct glue_conn {
 	struct virtiofs_session *session;
 	struct fuse_conn *fc;
 	struct fuse_mount *fm;
+	int init_error;
+	u32 init_major;
 	bool closed;
 	bool no_interrupt;
 	unsigned int timeout;
@@ -115,6 +119,11 @@ void *virtiofs_req_reply(struct fuse_req *req, struct virtiofs_buf *buf);
 void virtiofs_req_free(struct fuse_req *req);
 void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
 void virtiofs_conn_end_work(struct work_struct *work);
+
+/* fuse_init.c: the beginning of a session */
+void virtiofs_init_offer(struct fuse_init_in *init);
+void virtiofs_init_done(struct fuse_req *req, int error);
+bool virtiofs_init_is_over(struct glue_conn *conn);
 
 /* fuse_interrupt.c: callers that have got a signal */
 int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);

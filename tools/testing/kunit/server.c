@@ -17,20 +17,22 @@
 
 const struct lie truth = { "no lie", WHOLE, WHOLE };
 
-static int reply_init(struct mock_chain *chain, u64 unique)
+static int reply_init(struct server *server, struct mock_chain *chain,
+		      u64 unique)
 {
 	struct {
 		struct fuse_out_header oh;
 		struct fuse_init_out init;
 	} reply = {
-		.oh.len = sizeof(reply),
+		.oh.len = server->init_error ? HEADER : sizeof(reply),
+		.oh.error = server->init_error,
 		.oh.unique = unique,
-		.init.major = FUSE_KERNEL_VERSION,
+		.init.major = server->init_major ?: FUSE_KERNEL_VERSION,
 		.init.minor = FUSE_KERNEL_MINOR_VERSION,
 		.init.max_write = PAGE_SIZE,
 	};
 
-	return mock_write(chain, &reply, sizeof(reply));
+	return mock_write(chain, &reply, reply.oh.len);
 }
 
 s64 server_reply(struct mock_chain *chain, u64 unique, const struct lie *lie)
@@ -85,7 +87,7 @@ static s64 server_serve(struct mock_device *mock, unsigned int index,
 		server->nr_init++;
 		if (server->hold_init)
 			return server_hold(mock, index, chain);
-		return reply_init(chain, in.unique);
+		return reply_init(server, chain, in.unique);
 	case FUSE_STATFS:
 		if (server->hold_statfs)
 			return server_hold(mock, index, chain);
@@ -194,20 +196,28 @@ static int caller_run(void *data)
 	struct server *server = data;
 
 	allow_signal(SIGKILL);
-	server_statfs(&server->statfs);
+	server->deed(&server->statfs);
 	complete(&server->left);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
 	return 0;
 }
 
-/* A task whose STATFS the device keeps; for kthread_stop() */
-struct task_struct *server_call(struct mock_device *mock)
+static void caller_mount(struct work_struct *work)
+{
+	struct server *server = container_of(work, struct server, statfs);
+
+	server->mnt = server_try_mount();
+	server->result = PTR_ERR_OR_ZERO(server->mnt);
+}
+
+static struct task_struct *caller_new(struct mock_device *mock,
+				      work_func_t deed)
 {
 	struct server *server = server_of(mock);
 	struct task_struct *caller;
 
-	server->hold_statfs = true;
+	server->deed = deed;
 	server->nr_held = 0;
 	reinit_completion(&server->left);
 	caller = kthread_run(caller_run, server, "virtiofs-caller");
@@ -216,6 +226,34 @@ struct task_struct *server_call(struct mock_device *mock)
 			   MOCK_PATIENCE);
 	KUNIT_ASSERT_EQ(mock->test, 1, server->nr_held);
 	return caller;
+}
+
+/* A task whose STATFS the device keeps; for kthread_stop() */
+struct task_struct *server_call(struct mock_device *mock)
+{
+	server_of(mock)->hold_statfs = true;
+	return caller_new(mock, server_statfs);
+}
+
+/* A task whose FUSE_INIT the device keeps, with its mount; for kthread_stop() */
+struct task_struct *server_begin_mount(struct mock_device *mock)
+{
+	server_of(mock)->hold_init = true;
+	return caller_new(mock, caller_mount);
+}
+
+/* The result that a task of the two above has got */
+int server_result(struct mock_device *mock, struct task_struct *caller)
+{
+	struct server *server = server_of(mock);
+
+	KUNIT_EXPECT_NE(mock->test, 0,
+			wait_for_completion_timeout(&server->left,
+						    MOCK_PATIENCE));
+	kthread_stop(caller);
+	server->hold_statfs = false;
+	server->hold_init = false;
+	return server->result;
 }
 
 /* The device gives the reply that it has kept, if it still can */
@@ -231,7 +269,10 @@ void server_answer(struct mock_device *mock)
 	      mock->live;
 	if (can) {
 		mock_read(&server->held, &in, sizeof(in));
-		len = server_reply(&server->held, in.unique, &truth);
+		if (in.opcode == FUSE_INIT)
+			len = reply_init(server, &server->held, in.unique);
+		else
+			len = server_reply(&server->held, in.unique, &truth);
 		server->nr_held = 0;
 	}
 	spin_unlock(&mock->lock);

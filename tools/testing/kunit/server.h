@@ -48,6 +48,8 @@ struct lie {
 /**
  * struct server - the server behind the device
  * @lie: how the next reply to STATFS is wrong
+ * @init_error: what the next FUSE_INIT ends with
+ * @init_major: version of the protocol, if it is not this kernel's
  * @hold_init: keep FUSE_INIT
  * @hold_statfs: keep STATFS
  * @nr_held: number of requests that were kept and not answered
@@ -58,6 +60,7 @@ struct lie {
  * @left: somebody who did a STATFS has its result
  * @changed: woken when one more is
  * @reply: the last reply to STATFS, as it lies in the driver's memory
+ * @deed: what somebody else does
  * @statfs: gets the result of a STATFS that somebody else does
  * @mnt: the mount
  * @kstatfs: where that goes
@@ -65,6 +68,8 @@ struct lie {
  */
 struct server {
 	const struct lie *lie;
+	s32 init_error;
+	u32 init_major;
 	bool hold_init;
 	bool hold_statfs;
 	unsigned int nr_held;
@@ -75,6 +80,7 @@ struct server {
 	struct completion left;
 	wait_queue_head_t changed;
 	struct fuse_out_header *reply;
+	work_func_t deed;
 	struct work_struct statfs;
 	struct vfsmount *mnt;
 	struct kstatfs kstatfs;
@@ -98,6 +104,8 @@ void server_unmount(void *server);
 int statfs_with(struct mock_device *mock, const struct lie *lie);
 void expect_truth(struct mock_device *mock);
 struct task_struct *server_call(struct mock_device *mock);
+struct task_struct *server_begin_mount(struct mock_device *mock);
+int server_result(struct mock_device *mock, struct task_struct *caller);
 void server_answer(struct mock_device *mock);
 
 #endif

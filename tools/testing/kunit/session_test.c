@@ -137,20 +137,6 @@ static void remove_with_requests_in_flight(struct kunit *test)
 	server_unmount(server);
 }
 
-static void remove_before_the_first_reply(struct kunit *test)
-{
-	struct mock_device *mock = served_device(test);
-	struct server *server = server_of(mock);
-
-	server->hold_init = true;
-	server_mount(mock);
-	wait_event_timeout(server->changed, READ_ONCE(server->nr_held),
-			   MOCK_PATIENCE);
-	mock_unplug(mock);
-	KUNIT_EXPECT_NE(test, 0, statfs_with(mock, &truth));
-	server_unmount(server);
-}
-
 /* The device has the request of a task, which is killed and waits no more */
 static void kill_a_caller(struct mock_device *mock)
 {
@@ -160,12 +146,7 @@ static void kill_a_caller(struct mock_device *mock)
 	caller = server_call(mock);
 	KUNIT_EXPECT_FALSE(mock->test, completion_done(&server->left));
 	send_sig(SIGKILL, caller, 1);
-	KUNIT_EXPECT_NE(mock->test, 0,
-			wait_for_completion_timeout(&server->left,
-						    MOCK_PATIENCE));
-	kthread_stop(caller);
-	KUNIT_EXPECT_EQ(mock->test, -EINTR, server->result);
-	server->hold_statfs = false;
+	KUNIT_EXPECT_EQ(mock->test, -EINTR, server_result(mock, caller));
 }
 
 static void late_reply_to_a_killed_caller_is_digested(struct kunit *test)
@@ -240,7 +221,6 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE_PARAM(lie_ends_its_own_request_alone, lie_gen_params),
 	KUNIT_CASE_SLOW(reply_that_changes_while_it_is_read_does_no_harm),
 	KUNIT_CASE(remove_with_requests_in_flight),
-	KUNIT_CASE(remove_before_the_first_reply),
 	KUNIT_CASE(late_reply_to_a_killed_caller_is_digested),
 	KUNIT_CASE(lie_to_a_killed_caller_is_digested),
 	KUNIT_CASE(remove_with_the_request_of_a_killed_caller),

@@ -118,6 +118,12 @@ def lifecycle(test):
     test.boot("lifecycle", [guest.Share("myfs", test.directory())])
 
 
+@scenario("mounts", ours=True)
+def mounts(test):
+    test.boot("mounts", [guest.Share("myfs", test.directory(), ["--writeback"])],
+              env={"expect_log": "pcieport"})
+
+
 @scenario("hotplug")
 def hotplug(test):
     test.boot("hotplug", [guest.Share("myfs", test.directory())],

@@ -96,6 +96,12 @@ def device_timeout(test):
         env={"expect_log": "virtiofs: myfs: (not responding|responding|opcode 17)"})
 
 
+@scenario("device-mount", ours=True)
+def device_mount(test):
+    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
+    run(test, "device-mount", share, smp=2, env={"expect_log": "virtiofs: myfs: (opcode 26|not responding)"})
+
+
 @scenario("device-disorder", ours=True)
 def device_disorder(test):
     seed = random.randrange(1 << 32)

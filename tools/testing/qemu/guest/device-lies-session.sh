@@ -17,43 +17,37 @@ served()
 		timeout 60 cp /mnt/3 /mnt/work/copy && host sh 'cmp 3 work/copy'
 }
 
-# with NAME FAULT...: mounts while INIT is lied about.
+# with NAME FAULT: INIT is lied about.
 with()
 {
 	session_name=$1
-	shift
 	host device myfs reset >&2
-	for fault; do
-		host device myfs fault "op=INIT $fault" >&2
-	done
-	claim "${session_name}_mounts" mount_share
-	session_lies=$#
+	host device myfs fault "op=INIT $2" >&2
 }
 
-# over: the session ends, and a new one is served.
+# over: a new session is served.
 over()
 {
-	claim_equal "${session_name}_was_told" "$(host device myfs counter lies)" $session_lies
-	claim "${session_name}_unmounts" timeout 60 umount /mnt
+	claim_equal "${session_name}_was_told" "$(host device myfs counter lies)" 1
 	claim "${session_name}_mounts_again" mount_share
 	claim "${session_name}_and_the_truth_again" served
 	umount /mnt
 }
 
-# What is wrong with INIT's reply is told to each call, except to one that waits for
-# it: some kernels send that as if all were well.
+# refusing NAME FAULT PATTERN: the mount fails, and says so in such words.
 refusing()
 {
-	with "$@"
-	timeout 60 stat -f /mnt >/dev/null 2>&1
-	claim_refused "${session_name}_refuses_calls" 'Connection refused' timeout 60 stat -f /mnt
+	with "$1" "$2"
+	claim_refused "${session_name}_fails_the_mount" "$3" mount_share
 	over
 }
 
 serving()
 {
 	with "$@"
+	claim "${session_name}_mounts" mount_share
 	claim "${session_name}_serves" served
+	claim "${session_name}_unmounts" timeout 60 umount /mnt
 	over
 }
 
@@ -63,13 +57,13 @@ known
 claim share_unmounts umount /mnt
 [ ! -e $URING ] || echo Y >$URING
 
-refusing init_of_another unique
-refusing init_without_length len=0
-refusing init_silent silent
-refusing init_error error=-5
-refusing init_positive_error error=5
-refusing init_major_of_the_past init_major=6
-refusing init_major_of_the_future init_major=8
+refusing init_of_another unique 'Input/output error'
+refusing init_without_length len=0 'Input/output error'
+refusing init_silent silent 'Input/output error'
+refusing init_error error=-12 'Cannot allocate memory|Out of memory'
+refusing init_positive_error error=5 'Input/output error'
+refusing init_major_of_the_past init_major=6 'Protocol not supported'
+refusing init_major_of_the_future init_major=8 'Protocol not supported'
 serving init_minor_of_the_future init_minor=1000
 serving init_short cut=24
 serving init_without_flags init_flags=0

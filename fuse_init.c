@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FUSE_INIT: what a session offers, what the server makes of it, and mounts that
+ * wait for the answer.
+ *
+ * Knows the FUSE client's private structures.  Knows no virtio.
+ */
+
+#include <linux/fs_context.h>
+#include <linux/sched/signal.h>
+
+#include "fuse_conn.h"
+#include "hiprio.h"
+
+/*
+ * What FUSE_INIT must not negotiate, in whichever direction: io_uring is a
+ * transport of its own, and passthrough takes a server on the same kernel.
+ */
+#define GLUE_INIT_REFUSED	(BIT_ULL(37) /* FUSE_PASSTHROUGH */ | \
+				 BIT_ULL(41) /* FUSE_OVER_IO_URING */ | \
+				 BIT_ULL(43) /* FUSE_HAS_IO_URING_BUFPOOL */)
+
+/**
+ * virtiofs_init_offer() - take out what makes no sense here
+ * @init: argument of FUSE_INIT, as the device will read it
+ *
+ * Context: map().
+ */
+void virtiofs_init_offer(struct fuse_init_in *init)
+{
+	init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
+	init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
+}
+
+/**
+ * virtiofs_init_done() - the server has answered FUSE_INIT, or nobody has
+ * @req: FUSE_INIT, which has not ended for the FUSE client
+ * @error: what it will end with
+ *
+ * Context: done().
+ */
+void virtiofs_init_done(struct fuse_req *req, int error)
+{
+	struct fuse_init_out *init = req->args->out_args[0].value;
+	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
+
+	conn->init_error = error;
+	if (error)
+		return;
+	init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
+	init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
+	conn->init_major = init->major;
+	virtiofs_hiprio_set_minor(glue_hiprio(conn), init->minor);
+}
+
+/**
+ * virtiofs_glue_max_read() - most bytes that one request reads
+ * @session: a session that is mounted
+ *
+ * Context: any.
+ * Return: the number.
+ */
+unsigned long virtiofs_glue_max_read(struct virtiofs_session *session)
+{
+	struct fuse_conn *fc = session->conn->fc;
+
+	return min((unsigned long)fc->max_read, fc->max_pages * PAGE_SIZE);
+}
+
+/**
+ * virtiofs_glue_max_write() - most bytes that one request writes
+ * @session: a session that is mounted
+ *
+ * Context: any.
+ * Return: the number.
+ */
+unsigned long virtiofs_glue_max_write(struct virtiofs_session *session)
+{
+	struct fuse_conn *fc = session->conn->fc;
+
+	return min((unsigned long)fc->max_write, fc->max_pages * PAGE_SIZE);
+}
+
+/**
+ * virtiofs_init_is_over() - has FUSE_INIT been answered, for better or worse?
+ * @conn: a connection
+ *
+ * Context: any.
+ */
+bool virtiofs_init_is_over(struct glue_conn *conn)
+{
+	return glue_initialized(conn->fc);
+}
+
+/* 0 if there is a session, or -errno with a message in the log of @fsc */
+static int glue_init_result(struct glue_conn *conn, struct fs_context *fsc)
+{
+	const char *tag = conn->session->tag;
+	int error = conn->init_error;
+
+	if (conn->init_major == FUSE_KERNEL_VERSION)
+		return 0;
+	if (conn->init_major) {
+		errorf(fsc, "tag <%s>: the server speaks version %u of FUSE, and not %u",
+		       tag, conn->init_major, FUSE_KERNEL_VERSION);
+		return -EPROTONOSUPPORT;
+	}
+	/* The FUSE client had no memory to ask, or was told not to wait */
+	if (!error)
+		error = conn->fc->conn_error ? -ENOMEM : -ECONNABORTED;
+	if (error == -ECONNABORTED || error == -ENOTCONN)
+		errorf(fsc, "tag <%s>: the connection has ended before the server has answered",
+		       tag);
+	else
+		errorf(fsc, "tag <%s>: there is no session with the server (error %d)",
+		       tag, error);
+	return error;
+}
+
+/**
+ * virtiofs_glue_wait_init() - wait until the server has answered FUSE_INIT
+ * @fsc: the mount, for messages
+ * @sb: its superblock, referenced and not locked
+ *
+ * Whoever looks at all superblocks shall not have to wait for a server that is
+ * dead, so this is not done while the superblock is being made.
+ *
+ * Context: process context, sleeps until there is an answer, the connection ends
+ * (by a timeout, for one thing), or the caller is killed.
+ * Return: 0, or -errno that the mount is to fail with.
+ */
+int virtiofs_glue_wait_init(struct fs_context *fsc, struct super_block *sb)
+{
+	struct fuse_conn *fc = get_fuse_conn_super(sb);
+
+	if (wait_event_killable(*glue_init_waitq(fc), glue_initialized(fc)))
+		return -EINTR;
+	return glue_init_result(glue_conn_of(fc), fsc);
+}

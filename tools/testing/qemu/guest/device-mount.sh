@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Mounts whose server does not answer, or says no.
+
+. /guest/lib.sh
+
+mkdir -p /mnt /run/second
+
+# mounting DIRECTORY [OPTION]...: in the background, as process $pid.
+mounting()
+{
+	directory=$1
+	shift
+	mount -t virtiofs "$@" myfs "$directory" >"/run/said.${directory##*/}" 2>&1 &
+	pid=$!
+}
+
+# outcome PID FILE: waits for a process, and shows what it has said.
+outcome()
+{
+	wait "$1"
+	code=$?
+	cat "$2"
+	return $code
+}
+
+holds()
+{
+	[ "$(host device myfs parked | grep -o for=held | wc -l)" -ge "$1" ]
+}
+
+claim driver_loads load
+
+claim server_does_not_answer host device myfs fault op=INIT hold
+mounting /mnt
+first=$pid
+claim server_is_asked soon holds 1
+claim others_need_not_wait timeout 60 sync
+claim_equal the_mount_waits "$(ls /proc/$first/exe)" "/proc/$first/exe"
+mounting /run/second
+second=$pid
+sleep 1
+kill -9 $first
+claim mount_can_be_killed soon ended $first
+claim_equal a_second_one_goes_on_waiting "$(ls /proc/$second/exe)" "/proc/$second/exe"
+host device myfs release >&2
+claim and_gets_its_answer wait $second
+claim it_is_served stat -f /run/second
+claim it_unmounts umount /run/second
+
+claim server_does_not_answer_again host device myfs fault op=INIT hold
+mounting /mnt
+claim server_is_asked_again soon holds 1
+kill -9 $pid
+claim only_mount_can_be_killed soon ended $pid
+host device myfs honest >&2
+claim share_mounts_after_that mount_share
+claim share_is_served stat -f /mnt
+claim share_unmounts umount /mnt
+
+claim server_is_silent host device myfs fault op=INIT hold
+claim_refused mount_ends_in_time 'tag <myfs>: the connection has ended before the server' \
+	mount -t virtiofs -o timeout=2 myfs /mnt
+claim log_says_why log_has 'virtiofs: myfs: opcode 26 is not answered for'
+host device myfs honest >&2
+
+claim server_is_silent_once_more host device myfs fault op=INIT hold
+mounting /mnt
+claim server_is_asked_once_more soon holds 1
+claim mount_is_aborted sh -c "echo 1 >$(echo /sys/fs/virtiofs/*/abort)"
+claim_refused aborted_mount_fails 'the connection has ended' outcome $pid /run/said.mnt
+host device myfs honest >&2
+
+host device myfs fault op=INIT error=-1 >&2
+claim_refused error_of_the_server_is_that_of_the_mount \
+	'tag <myfs>: there is no session with the server \(error -1\)' mount_share
+host device myfs fault op=INIT init_major=8 >&2
+claim_refused another_version_is_refused \
+	'tag <myfs>: the server speaks version 8 of FUSE, and not 7' mount_share
+host device myfs honest >&2
+
+claim share_mounts_at_last mount_share
+claim share_is_served_at_last stat -f /mnt
+claim share_unmounts_at_last umount /mnt
+plan
