@@ -163,11 +163,13 @@ unsigned long virtiofs_cache_max(struct virtiofs_session *session)
  * @max: the number, or 0 for no limit
  *
  * Context: process context, may sleep.
+ * Return: 0.
  */
-void virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max)
+int virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max)
 {
 	WRITE_ONCE(session->conn->max_inodes, max);
 	glue_prune(session->conn);
+	return 0;
 }
 
 /**

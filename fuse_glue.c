@@ -13,6 +13,7 @@
 
 #include "fuse_conn.h"
 #include "hiprio.h"
+#include "virtiofs_trace.h"
 
 /*
  * Ends requests whose end may block, for instance on a page lock, and what
@@ -297,6 +298,7 @@ int virtiofs_req_check(struct fuse_req *req, struct glue_conn *conn,
 		pr_warn_ratelimited("virtiofs: %s: reply to opcode %u is %s (length %u, written %u, error %d)\n",
 				    conn->session->tag, req->in.h.opcode, fault,
 				    oh.len, buf->len, oh.error);
+		atomic_long_inc(&conn->errors);
 		return -EIO;
 	}
 	return oh.error;
@@ -410,15 +412,28 @@ void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup)
 	glue_send_forget(glue_fiq(conn->fc), link);
 }
 
+static void glue_trace_reply(struct glue_conn *conn, struct fuse_req *req,
+			     struct virtiofs_buf *buf, int error)
+{
+	trace_virtiofs_reply(conn->session->tag, req->in.h.unique,
+			     req->in.h.opcode, error, buf ? buf->took : 0);
+}
+
 /* See struct virtiofs_vq_ops */
 static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 		      int error)
 {
 	struct fuse_req *req = glue_req_of(link);
+	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
 	struct glue_orphan *orphan;
 
+	if (unlikely(error))
+		atomic_long_inc(&conn->errors);
+	else
+		virtiofs_stats_count(conn, req->in.h.opcode, buf->took);
 	orphan = xchg(&glue_sub_of(req)->orphan, GLUE_ENDED);
 	if (unlikely(orphan)) {
+		glue_trace_reply(conn, req, buf, error);
 		virtiofs_leave_done(orphan, buf, error);
 		return;
 	}
@@ -427,6 +442,7 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 	if (unlikely(req->in.h.opcode == FUSE_INIT))
 		virtiofs_init_done(req, error);
 	virtiofs_req_free(req);
+	glue_trace_reply(conn, req, buf, error);
 	req->out.h.error = error;
 	glue_end(req);
 }
@@ -458,6 +474,7 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	struct glue_conn *conn = fiq->priv;
 	bool background = test_bit(FR_BACKGROUND, &req->flags);
+	struct virtiofs_vq *vq = virtiofs_vqs_pick(conn->session->vqs);
 
 	glue_assign_unique(fiq, req);
 	clear_bit(FR_PENDING, &req->flags);
@@ -469,8 +486,10 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	glue_alloc_big(req);
 	glue_zero_names(req);
 	glue_sub_of(req)->orphan = NULL;
-	virtiofs_vq_submit(virtiofs_vqs_pick(conn->session->vqs),
-			   &glue_sub_of(req)->link);
+	trace_virtiofs_request(conn->session->tag, vq->name, req->in.h.unique,
+			       req->in.h.opcode, req->in.h.nodeid, req->in.h.len);
+	if (virtiofs_poll_submit(conn, vq, req))
+		return;
 	virtiofs_watch_requests(conn);
 	/* The caller has a reference to a request that it waits for */
 	if (unlikely(current->flags & PF_EXITING) && !background)

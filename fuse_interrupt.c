@@ -113,8 +113,7 @@ static bool glue_is_finished(struct fuse_req *req)
 }
 
 /* See virtiofs_scan_fn */
-static bool glue_is_link(struct llist_node *link, unsigned long since,
-			 void *arg)
+static bool glue_is_link(struct llist_node *link, u64 since, void *arg)
 {
 	return link == arg;
 }

@@ -16,6 +16,7 @@
 
 #include "fuse_conn.h"
 #include "late.h"
+#include "virtiofs_trace.h"
 
 /* How long a task that exits waits for a reply: nobody can kill it any more */
 #define GLUE_EXIT_PATIENCE	(2 * HZ)
@@ -343,6 +344,8 @@ static void glue_cancelled(struct glue_conn *conn, struct fuse_req *req)
 	const struct fuse_in_arg *arg = &req->args->in_args[0];
 	struct glue_orphan *orphan = NULL;
 
+	trace_virtiofs_reply(conn->session->tag, req->in.h.unique,
+			     req->in.h.opcode, -EINTR, 0);
 	virtiofs_req_free(req);
 	INIT_LIST_HEAD(&req->list);
 	switch (req->in.h.opcode) {
@@ -467,8 +470,7 @@ struct glue_find {
 };
 
 /* See virtiofs_scan_fn */
-static bool glue_find_killed(struct llist_node *link, unsigned long since,
-			     void *arg)
+static bool glue_find_killed(struct llist_node *link, u64 since, void *arg)
 {
 	struct fuse_req *req = glue_req_of(link);
 	struct glue_find *find = arg;

@@ -5,14 +5,40 @@
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
 
+#include <linux/backing-dev.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "fuse_conn.h"
+
+/* Bytes that are read ahead */
+#define GLUE_READAHEAD		SZ_1M
+
+/* Share of all that may be dirty in this kernel, in percent */
+#define GLUE_DIRTY_RATIO	40
+
+/* As long as most requests take that the host has in its cache, and not much longer */
+#define GLUE_POLL_US		200
+
+static unsigned int glue_poll_us = GLUE_POLL_US;
+
+static int glue_poll_us_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, GLUE_POLL_US_MAX);
+}
+
+static const struct kernel_param_ops glue_poll_us_ops = {
+	.set = glue_poll_us_set,
+	.get = param_get_uint,
+};
+module_param_cb(poll_us, &glue_poll_us_ops, &glue_poll_us, 0644);
+__MODULE_PARM_TYPE(poll_us, "uint");
+MODULE_PARM_DESC(poll_us, "Microseconds that a task looks for a reply before it sleeps, for mounts without the option of this name (0: not at all; 200 is the default)");
 
 static unsigned int glue_timeout;
 module_param_named(timeout, glue_timeout, uint, 0644);
@@ -23,6 +49,7 @@ enum {
 	GLUE_OPT_DAX_MODE,
 	GLUE_OPT_TIMEOUT,
 	GLUE_OPT_MAX_INODES,
+	GLUE_OPT_POLL_US,
 	GLUE_OPT_WAIT,
 };
 
@@ -32,6 +59,7 @@ enum {
  * @given: a bit for each of the options that were given
  * @timeout: see struct glue_conn
  * @max_inodes: see struct glue_conn
+ * @poll_us: see struct glue_conn
  * @wait: seconds to wait for the tag
  */
 struct glue_fs_context {
@@ -39,6 +67,7 @@ struct glue_fs_context {
 	unsigned long given;
 	unsigned int timeout;
 	unsigned int max_inodes;
+	unsigned int poll_us;
 	unsigned int wait;
 };
 
@@ -46,6 +75,13 @@ static struct glue_fs_context *glue_context_of(struct fs_context *fsc)
 {
 	return container_of((struct fuse_fs_context *)fsc->fs_private,
 			    struct glue_fs_context, fuse);
+}
+
+static void glue_conn_free(struct glue_conn *conn)
+{
+	if (conn)
+		virtiofs_stats_free(conn->latency);
+	kfree(conn);
 }
 
 /**
@@ -63,7 +99,7 @@ void virtiofs_conn_release(struct fuse_iqueue *fiq)
 	flush_work(&conn->end_work);
 	virtiofs_watch_stop(conn);
 	conn->session->release(conn->session);
-	kfree(conn);
+	glue_conn_free(conn);
 }
 
 /*
@@ -87,6 +123,11 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 
 	if (!conn)
 		return NULL;
+	conn->latency = virtiofs_stats_alloc();
+	if (!conn->latency) {
+		kfree(conn);
+		return NULL;
+	}
 	conn->session = session;
 	conn->stuck = U64_MAX;
 	init_waitqueue_func_entry(&conn->abort_entry, glue_abort);
@@ -128,7 +169,7 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 	    glue_conn_init(fc, fm, fsc, &virtiofs_glue_fiq_ops, conn)) {
 		kfree(fc);
 		kfree(fm);
-		kfree(conn);
+		glue_conn_free(conn);
 		session->release(session);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -136,6 +177,7 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 	conn->fm = fm;
 	conn->timeout = glue_context_of(fsc)->timeout;
 	conn->max_inodes = glue_context_of(fsc)->max_inodes;
+	conn->poll_us = glue_context_of(fsc)->poll_us;
 	fc->release = fuse_free_conn;
 	glue_conn_limits(fc, session);
 	return fm;
@@ -152,11 +194,14 @@ static int glue_show_options(struct seq_file *m, struct dentry *root)
 	struct glue_conn *conn = glue_conn_of(fm->fc);
 	unsigned int max_inodes = READ_ONCE(conn->max_inodes);
 	unsigned int timeout = READ_ONCE(conn->timeout);
+	unsigned int poll_us = READ_ONCE(conn->poll_us);
 
 	if (timeout)
 		seq_printf(m, ",timeout=%u", timeout);
 	if (max_inodes)
 		seq_printf(m, ",max_inodes=%u", max_inodes);
+	if (poll_us != GLUE_POLL_US)
+		seq_printf(m, ",poll_us=%u", poll_us);
 	return glue_fuse_show_options(m, root);
 }
 
@@ -189,6 +234,17 @@ static void glue_override(struct super_block *sb)
 	virtiofs_cache_add_sb(sb);
 }
 
+/*
+ * The host is as near as a disk, so more is read ahead than the FUSE client would.
+ * More may be dirty, too, but not as much as could make others wait if the server
+ * dies.
+ */
+static void glue_set_limits(struct backing_dev_info *bdi)
+{
+	bdi->ra_pages = GLUE_READAHEAD >> PAGE_SHIFT;
+	bdi_set_max_ratio(bdi, GLUE_DIRTY_RATIO);
+}
+
 static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 {
 	struct fuse_fs_context *ctx = fsc->fs_private;
@@ -208,6 +264,7 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 	if (err)
 		return err;
 	glue_override(sb);
+	glue_set_limits(sb->s_bdi);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	/* See virtiofs_glue_wait_init() for what becomes of it */
 	fuse_send_init(fm);
@@ -263,6 +320,10 @@ static int glue_check_same(struct fs_context *fsc, struct super_block *sb)
 	    ctx->max_inodes != READ_ONCE(conn->max_inodes))
 		return invalf(fsc, "max_inodes=%u: the tag is mounted with %u",
 			      ctx->max_inodes, READ_ONCE(conn->max_inodes));
+	if (glue_is_given(ctx, GLUE_OPT_POLL_US) &&
+	    ctx->poll_us != READ_ONCE(conn->poll_us))
+		return invalf(fsc, "poll_us=%u: the tag is mounted with %u",
+			      ctx->poll_us, READ_ONCE(conn->poll_us));
 	return 0;
 }
 
@@ -372,6 +433,7 @@ static const struct fs_parameter_spec glue_params[] = {
 	fsparam_enum("dax", GLUE_OPT_DAX_MODE, glue_dax_modes),
 	fsparam_u32("timeout", GLUE_OPT_TIMEOUT),
 	fsparam_u32("max_inodes", GLUE_OPT_MAX_INODES),
+	fsparam_u32("poll_us", GLUE_OPT_POLL_US),
 	fsparam_u32("wait", GLUE_OPT_WAIT),
 	{}
 };
@@ -405,6 +467,12 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
 		return 0;
 	case GLUE_OPT_MAX_INODES:
 		ctx->max_inodes = result.uint_32;
+		return 0;
+	case GLUE_OPT_POLL_US:
+		if (result.uint_32 > GLUE_POLL_US_MAX)
+			return invalf(fsc, "poll_us=%u: at most %u are possible",
+				      result.uint_32, GLUE_POLL_US_MAX);
+		ctx->poll_us = result.uint_32;
 		return 0;
 	case GLUE_OPT_WAIT:
 		ctx->wait = result.uint_32;
@@ -447,6 +515,8 @@ int virtiofs_glue_reconfigure(struct fs_context *fsc)
 		WRITE_ONCE(conn->timeout, ctx->timeout);
 	if (glue_is_given(ctx, GLUE_OPT_MAX_INODES))
 		virtiofs_cache_set_max(conn->session, ctx->max_inodes);
+	if (glue_is_given(ctx, GLUE_OPT_POLL_US))
+		WRITE_ONCE(conn->poll_us, ctx->poll_us);
 	return 0;
 }
 
@@ -464,6 +534,7 @@ int virtiofs_glue_init_fs_context(struct fs_context *fsc)
 	if (!ctx)
 		return -ENOMEM;
 	ctx->timeout = READ_ONCE(glue_timeout);
+	ctx->poll_us = READ_ONCE(glue_poll_us);
 	fsc->fs_private = &ctx->fuse;
 	return 0;
 }

@@ -6,6 +6,8 @@
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
 
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/printk.h>
 
 #include "fuse_conn.h"
@@ -21,17 +23,16 @@
 
 /**
  * struct glue_oldest - the oldest of the requests that have to be answered soon
- * @since: when the device got it, in jiffies
+ * @since: when the device got it, in nanoseconds of ktime_get_ns()
  * @opcode: what it is, or 0 if there is none
  */
 struct glue_oldest {
-	unsigned long since;
+	u64 since;
 	u32 opcode;
 };
 
 /* See virtiofs_scan_fn */
-static bool glue_find_oldest(struct llist_node *link, unsigned long since,
-			     void *arg)
+static bool glue_find_oldest(struct llist_node *link, u64 since, void *arg)
 {
 	struct fuse_req *req = glue_req_of(link);
 	struct glue_oldest *oldest = arg;
@@ -39,7 +40,7 @@ static bool glue_find_oldest(struct llist_node *link, unsigned long since,
 	/* Waits for somebody else to unlock */
 	if (req->in.h.opcode == FUSE_SETLKW)
 		return false;
-	if (!oldest->opcode || time_before(since, oldest->since)) {
+	if (!oldest->opcode || since < oldest->since) {
 		oldest->since = since;
 		oldest->opcode = req->in.h.opcode;
 	}
@@ -75,7 +76,7 @@ static void glue_watch_work(struct work_struct *work)
 	virtiofs_leave_killed(conn);
 	virtiofs_vqs_scan(conn->session->vqs, glue_find_oldest, &oldest);
 	if (oldest.opcode)
-		age = (jiffies - oldest.since) / HZ;
+		age = div_u64(ktime_get_ns() - oldest.since, NSEC_PER_SEC);
 	if (timeout && age >= timeout) {
 		pr_err("virtiofs: %s: opcode %u is not answered for %u s, ending the connection\n",
 		       conn->session->tag, oldest.opcode, age);

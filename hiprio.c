@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "hiprio.h"
+#include "virtiofs_trace.h"
 #include "virtqueue.h"
 
 /* The first version of the protocol that has BATCH_FORGET */
@@ -91,6 +92,7 @@ static int hiprio_map_interrupt(struct llist_node *link,
 		.in.unique = interrupt->unique | HIPRIO_INTERRUPT_BIT,
 		.arg.unique = interrupt->unique,
 	};
+	trace_virtiofs_hiprio(FUSE_INTERRUPT, 1, interrupt->unique);
 	hiprio_out(sgl, msg, msg->in.len);
 	virtiofs_sgl_in(sgl, virt_to_page(&msg->out), sizeof(msg->out),
 			offset_in_page(&msg->out));
@@ -110,6 +112,7 @@ static int hiprio_map_forget(struct llist_node *link, struct virtiofs_buf *buf,
 		.in.nodeid = forget->nodeid,
 		.arg.nlookup = forget->nlookup,
 	};
+	trace_virtiofs_hiprio(FUSE_FORGET, 1, 0);
 	hiprio_out(sgl, msg, sizeof(*msg));
 	return 1;
 }
@@ -144,6 +147,7 @@ static int hiprio_map_batch(struct llist_node *link, struct virtiofs_buf *buf,
 		.opcode = FUSE_BATCH_FORGET,
 	};
 	msg->arg = (struct fuse_batch_forget_in){ .count = nr };
+	trace_virtiofs_hiprio(FUSE_BATCH_FORGET, nr, 0);
 	hiprio_out(sgl, msg, msg->in.len);
 	return nr;
 }

@@ -8,10 +8,12 @@
  */
 
 #include <linux/cpumask.h>
+#include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/module.h>
 #include <linux/seq_buf.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -33,6 +35,9 @@ static DECLARE_WAIT_QUEUE_HEAD(virtiofs_arrival);
 
 /* /sys/fs/virtiofs */
 static struct kset *virtiofs_kset;
+
+/* .../debug/virtiofs */
+static struct dentry *virtiofs_debugfs;
 
 static struct virtiofs_device *device_of(const struct kobject *kobj)
 {
@@ -116,10 +121,39 @@ static ssize_t session_show(struct kobject *kobj, char *buf,
 	return sysfs_emit(buf, "%lu\n", value(session));
 }
 
+static ssize_t session_store(struct kobject *kobj, const char *buf, size_t count,
+			     int (*set)(struct virtiofs_session *, unsigned int))
+{
+	struct virtiofs_device *dev = device_of(kobj);
+	struct virtiofs_session *session;
+	unsigned int value;
+	int err = kstrtouint(buf, 0, &value);
+
+	if (err)
+		return err;
+	guard(mutex)(&dev->sessions_lock);
+	session = device_session(dev);
+	if (!session)
+		return -ENODEV;
+	return set(session, value) ?: count;
+}
+
 static ssize_t inodes_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)
 {
 	return session_show(kobj, buf, virtiofs_cache_inodes);
+}
+
+static ssize_t errors_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	return session_show(kobj, buf, virtiofs_stats_errors);
+}
+
+static ssize_t oldest_ms_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *buf)
+{
+	return session_show(kobj, buf, virtiofs_stats_oldest_ms);
 }
 
 static ssize_t max_read_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -144,19 +178,19 @@ static ssize_t max_inodes_store(struct kobject *kobj,
 				struct kobj_attribute *attr,
 				const char *buf, size_t count)
 {
-	struct virtiofs_device *dev = device_of(kobj);
-	struct virtiofs_session *session;
-	unsigned int max;
-	int err = kstrtouint(buf, 0, &max);
+	return session_store(kobj, buf, count, virtiofs_cache_set_max);
+}
 
-	if (err)
-		return err;
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (!session)
-		return -ENODEV;
-	virtiofs_cache_set_max(session, max);
-	return count;
+static ssize_t poll_us_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return session_show(kobj, buf, virtiofs_poll_us);
+}
+
+static ssize_t poll_us_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	return session_store(kobj, buf, count, virtiofs_poll_set_us);
 }
 
 static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -180,8 +214,11 @@ static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute device_tag_attr = __ATTR_RO(tag);
 static struct kobj_attribute device_state_attr = __ATTR_RO(state);
 static struct kobj_attribute device_abort_attr = __ATTR_WO(abort);
+static struct kobj_attribute device_errors_attr = __ATTR_RO(errors);
+static struct kobj_attribute device_oldest_ms_attr = __ATTR_RO(oldest_ms);
 static struct kobj_attribute device_max_read_attr = __ATTR_RO(max_read);
 static struct kobj_attribute device_max_write_attr = __ATTR_RO(max_write);
+static struct kobj_attribute device_poll_us_attr = __ATTR_RW(poll_us);
 static struct kobj_attribute device_inodes_attr = __ATTR_RO(inodes);
 static struct kobj_attribute device_max_inodes_attr = __ATTR_RW(max_inodes);
 static struct kobj_attribute device_prune_attr = __ATTR_WO(prune);
@@ -190,8 +227,11 @@ static struct attribute *device_attrs[] = {
 	&device_tag_attr.attr,
 	&device_state_attr.attr,
 	&device_abort_attr.attr,
+	&device_errors_attr.attr,
+	&device_oldest_ms_attr.attr,
 	&device_max_read_attr.attr,
 	&device_max_write_attr.attr,
+	&device_poll_us_attr.attr,
 	&device_inodes_attr.attr,
 	&device_max_inodes_attr.attr,
 	&device_prune_attr.attr,
@@ -252,14 +292,63 @@ static ssize_t cpu_list_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return len + sysfs_emit_at(buf, len, "\n");
 }
 
+/**
+ * struct mq_stat - a file with one of a queue's numbers
+ * @attr: the file
+ * @offset: where the number is in struct virtiofs_vq_stats
+ */
+struct mq_stat {
+	struct kobj_attribute attr;
+	size_t offset;
+};
+
+static ssize_t mq_stat_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	struct virtiofs_device *dev = device_of(kobj->parent->parent);
+	struct mq_stat *stat = container_of(attr, struct mq_stat, attr);
+	struct virtiofs_vq_stats stats;
+
+	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock) {
+		if (!dev->vqs)
+			return -ENODEV;
+		virtiofs_vq_stats(&dev->vqs->vq[mq_index(kobj)], &stats);
+	}
+	return sysfs_emit(buf, "%llu\n", *(u64 *)((void *)&stats + stat->offset));
+}
+
+#define MQ_STAT(name)							\
+	{ __ATTR(name, 0444, mq_stat_show, NULL),			\
+	  offsetof(struct virtiofs_vq_stats, name) }
+
+static struct mq_stat mq_stats[] = {
+	MQ_STAT(requests),
+	MQ_STAT(in_flight),
+	MQ_STAT(backlog),
+	MQ_STAT(polled),
+	MQ_STAT(interrupts),
+	MQ_STAT(kicks),
+	MQ_STAT(bytes_out),
+	MQ_STAT(bytes_in),
+};
+
 static struct kobj_attribute mq_name_attr = __ATTR_RO(name);
 static struct kobj_attribute mq_cpu_list_attr = __ATTR_RO(cpu_list);
 
 static const struct attribute *mq_attrs[] = {
 	&mq_name_attr.attr,
 	&mq_cpu_list_attr.attr,
+	&mq_stats[0].attr.attr,
+	&mq_stats[1].attr.attr,
+	&mq_stats[2].attr.attr,
+	&mq_stats[3].attr.attr,
+	&mq_stats[4].attr.attr,
+	&mq_stats[5].attr.attr,
+	&mq_stats[6].attr.attr,
+	&mq_stats[7].attr.attr,
 	NULL
 };
+static_assert(ARRAY_SIZE(mq_attrs) == ARRAY_SIZE(mq_stats) + 3);
 
 static void device_del_mqs(struct virtiofs_device *dev)
 {
@@ -295,6 +384,27 @@ static int device_add_mqs(struct virtiofs_device *dev)
 	return 0;
 }
 
+/* For people: files that may look different one day */
+static int latency_show(struct seq_file *m, void *unused)
+{
+	struct virtiofs_device *dev = m->private;
+	struct virtiofs_session *session;
+
+	guard(mutex)(&dev->sessions_lock);
+	session = device_session(dev);
+	if (session)
+		virtiofs_stats_show_latency(session, m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(latency);
+
+static void device_add_debugfs(struct virtiofs_device *dev)
+{
+	dev->debugfs = debugfs_create_dir(kobject_name(&dev->kobj),
+					  virtiofs_debugfs);
+	debugfs_create_file("latency", 0400, dev->debugfs, dev, &latency_fops);
+}
+
 /* Show the device in sysfs, numbered like its virtio device */
 static int device_add_sysfs(struct virtiofs_device *dev)
 {
@@ -310,6 +420,7 @@ static int device_add_sysfs(struct virtiofs_device *dev)
 	err = device_add_mqs(dev);
 	if (err)
 		goto err_del_link;
+	device_add_debugfs(dev);
 	return 0;
 
 err_del_link:
@@ -321,6 +432,7 @@ err_del_kobj:
 
 static void device_del_sysfs(struct virtiofs_device *dev)
 {
+	debugfs_remove(dev->debugfs);
 	device_del_mqs(dev);
 	sysfs_remove_link(&dev->kobj, "device");
 	kobject_del(&dev->kobj);
@@ -864,12 +976,14 @@ static int __init virtiofs_init(void)
 		err = -ENOMEM;
 		goto err_glue_exit;
 	}
+	virtiofs_debugfs = debugfs_create_dir("virtiofs", NULL);
 	err = register_virtio_driver(&virtiofs_driver);
 	if (err)
-		goto err_unregister_kset;
+		goto err_remove_debugfs;
 	return 0;
 
-err_unregister_kset:
+err_remove_debugfs:
+	debugfs_remove(virtiofs_debugfs);
 	kset_unregister(virtiofs_kset);
 err_glue_exit:
 	virtiofs_glue_exit();
@@ -884,6 +998,7 @@ module_init(virtiofs_init);
 static void __exit virtiofs_exit(void)
 {
 	unregister_virtio_driver(&virtiofs_driver);
+	debugfs_remove(virtiofs_debugfs);
 	kset_unregister(virtiofs_kset);
 	virtiofs_glue_exit();
 	virtiofs_wq_exit();

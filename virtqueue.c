@@ -10,12 +10,19 @@
 #include <linux/cpumask.h>
 #include <linux/group_cpus.h>
 #include <linux/interrupt.h>
+#include <linux/kernel_stat.h>
+#include <linux/ktime.h>
+#include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/tick.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
+#include "virtiofs_trace.h"
 #include "virtqueue.h"
 
 /* How long an empty ring that lacked memory waits until it tries again */
@@ -33,11 +40,15 @@ static struct workqueue_struct *virtiofs_wq;
 /* Resets devices; apart, because memory reclaim may wait for that as well */
 static struct workqueue_struct *virtiofs_kill_wq;
 
+/* How long each CPU had been idle when others last wanted it from who polled */
+static DEFINE_PER_CPU(u64, vq_idle_us);
+
 /* See struct virtiofs_fifo */
 static void fifo_init(struct virtiofs_fifo *fifo)
 {
 	fifo->first = NULL;
 	fifo->last = &fifo->first;
+	fifo->nr = 0;
 }
 
 static void fifo_push(struct virtiofs_fifo *fifo, struct llist_node *link)
@@ -45,6 +56,7 @@ static void fifo_push(struct virtiofs_fifo *fifo, struct llist_node *link)
 	link->next = NULL;
 	*fifo->last = link;
 	fifo->last = &link->next;
+	fifo->nr++;
 }
 
 static struct llist_node *fifo_pop(struct virtiofs_fifo *fifo)
@@ -55,6 +67,7 @@ static struct llist_node *fifo_pop(struct virtiofs_fifo *fifo)
 		fifo->first = link->next;
 		if (!fifo->first)
 			fifo->last = &fifo->first;
+		fifo->nr--;
 	}
 	return link;
 }
@@ -66,6 +79,7 @@ static void fifo_splice(struct virtiofs_fifo *to, struct virtiofs_fifo *from)
 		return;
 	*to->last = from->first;
 	to->last = from->last;
+	to->nr += from->nr;
 	fifo_init(from);
 }
 
@@ -113,6 +127,7 @@ static bool sgl_add(struct virtiofs_sgl *sgl, unsigned int first,
 bool virtiofs_sgl_out(struct virtiofs_sgl *sgl, struct page *page,
 		      unsigned int len, unsigned int offset)
 {
+	sgl->len_out += len;
 	return sgl_add(sgl, 0, &sgl->nr_out, page, len, offset);
 }
 
@@ -150,6 +165,7 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 
 	sgl->nr_out = 0;
 	sgl->nr_in = 0;
+	sgl->len_out = 0;
 	nr = vq->ops->map(link, buf, sgl);
 	if (nr < 0)
 		return -EINVAL;
@@ -164,8 +180,10 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 
 	buf->link = link;
 	buf->nr = nr;
-	buf->since = jiffies;
+	buf->since = ktime_get_ns();
 	list_move_tail(&buf->node, &vq->in_ring);
+	vq->nr_in_ring += nr;
+	vq->bytes_out += sgl->len_out;
 	return nr;
 }
 
@@ -201,6 +219,25 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 	return true;
 }
 
+/* The device shall tell when it returns something, unless somebody looks */
+static void vq_arm(struct virtiofs_vq *vq)
+{
+	if (vq->callbacks || vq->pollers)
+		return;
+	vq->callbacks = true;
+	/* It had nothing to return, unless it lies */
+	if (unlikely(!virtqueue_enable_cb(vq->ring)))
+		queue_work(virtiofs_wq, &vq->work);
+}
+
+static void vq_disarm(struct virtiofs_vq *vq)
+{
+	if (!vq->callbacks)
+		return;
+	vq->callbacks = false;
+	virtqueue_disable_cb(vq->ring);
+}
+
 /*
  * Move submissions from the backlog into the ring, oldest first.  Returns
  * true if the device has to be notified.
@@ -217,6 +254,8 @@ static bool vq_feed(struct virtiofs_vq *vq)
 			queue_work(virtiofs_wq, &vq->work);
 		return false;
 	}
+	if (vq->backlog.first)
+		vq_arm(vq);
 	while (vq->backlog.first) {
 		nr = vq_add(vq, vq->backlog.first);
 		if (nr > 0) {
@@ -225,10 +264,51 @@ static bool vq_feed(struct virtiofs_vq *vq)
 			while (nr--)
 				fifo_pop(&vq->backlog);
 		} else if (!vq_add_failed(vq, nr)) {
+			trace_virtiofs_backlog(vq->vqs->index, vq->name,
+					       vq->backlog.nr);
 			break;
 		}
 	}
-	return added && virtqueue_kick_prepare(vq->ring);
+	if (!added || !virtqueue_kick_prepare(vq->ring))
+		return false;
+	vq->kicks++;
+	trace_virtiofs_kick(vq->vqs->index, vq->name, vq->nr_in_ring);
+	return true;
+}
+
+/* Returns true if @poll and the submission is in the ring: then poll. */
+static bool vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
+		      bool poll)
+{
+	bool notify;
+
+	/*
+	 * The ring is notified without the lock, since that may be a slow exit
+	 * to the hypervisor.  virtiofs_vqs_kill() waits for this section before
+	 * it takes the ring away.
+	 */
+	rcu_read_lock();
+	spin_lock(&vq->lock);
+	vq->pending++;
+	poll = poll && !vq->dead && !vq->backlog.first;
+	if (poll) {
+		vq->pollers++;
+		vq_disarm(vq);
+	}
+	fifo_push(&vq->backlog, link);
+	/* An older backlog waits for a completion, which will feed the ring */
+	notify = vq->backlog.first == link && vq_feed(vq);
+	if (poll && vq->backlog.first) {
+		/* There is no room, so this will take long */
+		poll = false;
+		vq->pollers--;
+		vq_arm(vq);
+	}
+	spin_unlock(&vq->lock);
+	if (notify)
+		virtqueue_notify(vq->ring);
+	rcu_read_unlock();
+	return poll;
 }
 
 /**
@@ -243,23 +323,7 @@ static bool vq_feed(struct virtiofs_vq *vq)
  */
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
 {
-	bool notify;
-
-	/*
-	 * The ring is notified without the lock, since that may be a slow exit
-	 * to the hypervisor.  virtiofs_vqs_kill() waits for this section before
-	 * it takes the ring away.
-	 */
-	rcu_read_lock();
-	spin_lock(&vq->lock);
-	vq->pending++;
-	fifo_push(&vq->backlog, link);
-	/* An older backlog waits for a completion, which will feed the ring */
-	notify = vq->backlog.first == link && vq_feed(vq);
-	spin_unlock(&vq->lock);
-	if (notify)
-		virtqueue_notify(vq->ring);
-	rcu_read_unlock();
+	vq_submit(vq, link, false);
 }
 
 static bool vq_flush(struct virtiofs_vq *vq)
@@ -267,7 +331,6 @@ static bool vq_flush(struct virtiofs_vq *vq)
 	lockdep_assert_held(&vq->lock);
 
 	fifo_splice(&vq->backlog, &vq->deferred);
-	vq->nr_deferred = 0;
 	return vq_feed(vq);
 }
 
@@ -292,9 +355,8 @@ void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 	rcu_read_lock();
 	spin_lock(&vq->lock);
 	vq->pending++;
-	vq->nr_deferred++;
 	fifo_push(&vq->deferred, link);
-	if (!vq->dead && vq->nr_deferred < enough)
+	if (!vq->dead && vq->deferred.nr < enough)
 		queue_delayed_work(virtiofs_wq, &vq->flush, delay);
 	else
 		notify = vq_flush(vq);
@@ -339,13 +401,53 @@ void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
 	spin_unlock(&vq->lock);
 }
 
+/**
+ * virtiofs_vq_stats() - what a queue has done
+ * @vq: the queue
+ * @stats: gets the numbers, which belong together
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vq_stats(struct virtiofs_vq *vq, struct virtiofs_vq_stats *stats)
+{
+	spin_lock(&vq->lock);
+	*stats = (struct virtiofs_vq_stats){
+		.requests = vq->completed,
+		.in_flight = vq->nr_in_ring,
+		.backlog = vq->backlog.nr + vq->deferred.nr,
+		.polled = vq->polled,
+		.interrupts = READ_ONCE(vq->interrupts),
+		.kicks = vq->kicks,
+		.bytes_out = vq->bytes_out,
+		.bytes_in = vq->bytes_in,
+	};
+	spin_unlock(&vq->lock);
+}
+
 static void vq_flush_work(struct work_struct *work)
 {
 	virtiofs_vq_flush(container_of(to_delayed_work(work),
 				       struct virtiofs_vq, flush));
 }
 
-/* Take what the device has returned, with callbacks on when nothing is left */
+/* The device gives @buf back, or never will */
+static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
+		    unsigned int len, int error, struct list_head *batch)
+{
+	lockdep_assert_held(&vq->lock);
+
+	buf->took = ktime_get_ns() - buf->since;
+	buf->len = len;
+	buf->error = error;
+	list_move_tail(&buf->node, batch);
+	vq->nr_in_ring -= buf->nr;
+	vq->bytes_in += len;
+}
+
+/*
+ * Take what the device has returned.  It shall tell of what it still has, unless
+ * somebody polls.
+ */
 static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 {
 	struct virtiofs_buf *buf;
@@ -355,14 +457,14 @@ static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 
 	if (vq->dead)
 		return;
+	vq_disarm(vq);
 	do {
-		virtqueue_disable_cb(vq->ring);
-		while ((buf = virtqueue_get_buf(vq->ring, &len))) {
-			buf->len = len;
-			buf->error = 0;
-			list_move_tail(&buf->node, batch);
-		}
-	} while (!virtqueue_enable_cb(vq->ring));
+		while ((buf = virtqueue_get_buf(vq->ring, &len)))
+			vq_take(vq, buf, len, 0, batch);
+		if (vq->pollers || list_empty(&vq->in_ring))
+			break;
+		vq->callbacks = virtqueue_enable_cb(vq->ring);
+	} while (!vq->callbacks);
 	/* The device has returned what it never had, and returns no more */
 	if (unlikely(virtqueue_is_broken(vq->ring)))
 		virtiofs_vqs_kill_async(vq->vqs);
@@ -402,6 +504,98 @@ static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 	vq_ended(vq, nr, batch);
 }
 
+/* Look whether the device has returned something, and end that */
+static void vq_poll_ring(struct virtiofs_vq *vq)
+{
+	struct virtiofs_buf *buf;
+	LIST_HEAD(batch);
+
+	/* Somebody else is about to look */
+	if (!spin_trylock(&vq->lock))
+		return;
+	vq_harvest(vq, &batch);
+	list_for_each_entry(buf, &batch, node)
+		vq->polled += buf->nr;
+	spin_unlock(&vq->lock);
+	if (!list_empty(&batch))
+		vq_end_batch(vq, &batch);
+}
+
+/* The last one to leave has the device tell of what it still has */
+static void vq_poll_end(struct virtiofs_vq *vq)
+{
+	LIST_HEAD(batch);
+
+	spin_lock(&vq->lock);
+	vq->pollers--;
+	vq_harvest(vq, &batch);
+	spin_unlock(&vq->lock);
+	if (!list_empty(&batch))
+		vq_end_batch(vq, &batch);
+}
+
+/*
+ * Does nobody else want the CPU?  The scheduler may count a task that has gone to
+ * sleep for a while longer, often our worker.  If so, the CPU has been idle since
+ * somebody stopped polling for others' sake.
+ */
+static bool vq_cpu_is_wanted(void)
+{
+	int cpu = raw_smp_processor_id();
+	u64 *idle = per_cpu_ptr(&vq_idle_us, cpu);
+	bool wanted = need_resched();
+
+	if (!wanted && !single_task_running())
+		wanted = get_cpu_idle_time_us(cpu, NULL) == READ_ONCE(*idle);
+	if (wanted)
+		WRITE_ONCE(*idle, get_cpu_idle_time_us(cpu, NULL));
+	return wanted;
+}
+
+static bool vq_may_poll(struct virtiofs_vq *vq, u64 until)
+{
+	return !vq_cpu_is_wanted() && !signal_pending(current) &&
+	       !READ_ONCE(vq->dead) && ktime_get_ns() < until;
+}
+
+/**
+ * virtiofs_vq_submit_poll() - submit a request and look for its end
+ * @vq: the queue
+ * @link: the request; it belongs to the queue until done() is called for it, and
+ *	has to be there until this returns
+ * @ended: has it ended?
+ * @ns: how long to look, in nanoseconds
+ *
+ * As virtiofs_vq_submit(), but while this looks the device need not interrupt, and
+ * whatever it returns is ended by the caller, without the worker.
+ *
+ * Context: process context, no lock held that a done() takes.  Spins, and does
+ * not sleep.
+ * Return: true if the request has ended; false if nobody looks any more, since the time is
+ * over, the CPU is wanted, or the ring was full.
+ */
+bool virtiofs_vq_submit_poll(struct virtiofs_vq *vq, struct llist_node *link,
+			     virtiofs_ended_fn ended, u64 ns)
+{
+	u64 since = ktime_get_ns();
+	bool yes;
+
+	if (!vq_submit(vq, link, true))
+		return false;
+	for (;;) {
+		vq_poll_ring(vq);
+		if (ended(link) || !vq_may_poll(vq, since + ns))
+			break;
+		cpu_relax();
+	}
+	vq_poll_end(vq);
+	yes = ended(link);
+	if (trace_virtiofs_poll_enabled())
+		trace_virtiofs_poll(vq->vqs->index, vq->name, yes,
+				    ktime_get_ns() - since);
+	return yes;
+}
+
 /* End submissions that the device never had */
 static void vq_end_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 			int error)
@@ -435,6 +629,7 @@ static bool vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 	*at = link->next;
 	if (!*at)
 		vq->backlog.last = at;
+	vq->backlog.nr--;
 	spin_unlock(&vq->lock);
 
 	vq_ended(vq, 1, &none);
@@ -479,10 +674,14 @@ static void vq_retry(struct timer_list *timer)
 static void vq_callback(struct virtqueue *ring)
 {
 	struct virtiofs_vqs *vqs = READ_ONCE(ring->vdev->priv);
+	struct virtiofs_vq *vq;
 
 	/* An interrupt can come late, when the device was reset already */
-	if (likely(vqs))
-		queue_work(virtiofs_wq, &vqs->vq[ring->index].work);
+	if (unlikely(!vqs))
+		return;
+	vq = &vqs->vq[ring->index];
+	WRITE_ONCE(vq->interrupts, vq->interrupts + 1);
+	queue_work(virtiofs_wq, &vq->work);
 }
 
 static void vq_free(struct virtiofs_vq *vq)
@@ -535,6 +734,8 @@ static void vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 	fifo_init(&vq->backlog);
 	fifo_init(&vq->deferred);
 	fifo_init(&vq->failed);
+	/* As rings are made */
+	vq->callbacks = true;
 	INIT_LIST_HEAD(&vq->free);
 	INIT_LIST_HEAD(&vq->in_ring);
 	INIT_WORK(&vq->work, vq_work);
@@ -705,6 +906,7 @@ static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
 	}
 	kref_init(&vqs->ref);
 	vqs->vdev = vdev;
+	vqs->index = vdev->index;
 	vqs->changed = changed;
 	mutex_init(&vqs->lock);
 	INIT_WORK(&vqs->kill_work, vqs_kill_work);
@@ -776,16 +978,10 @@ static void vq_detach(struct virtiofs_vq *vq)
 	fifo_init(&orphans);
 	spin_lock(&vq->lock);
 	/* Answers that came before the reset are good */
-	while ((buf = virtqueue_get_buf(vq->ring, &len))) {
-		buf->len = len;
-		buf->error = 0;
-		list_move_tail(&buf->node, &batch);
-	}
-	while ((buf = virtqueue_detach_unused_buf(vq->ring))) {
-		buf->len = 0;
-		buf->error = -ECONNABORTED;
-		list_move_tail(&buf->node, &batch);
-	}
+	while ((buf = virtqueue_get_buf(vq->ring, &len)))
+		vq_take(vq, buf, len, 0, &batch);
+	while ((buf = virtqueue_detach_unused_buf(vq->ring)))
+		vq_take(vq, buf, 0, -ECONNABORTED, &batch);
 	fifo_splice(&orphans, &vq->failed);
 	fifo_splice(&orphans, &vq->backlog);
 	fifo_splice(&orphans, &vq->deferred);
@@ -793,6 +989,16 @@ static void vq_detach(struct virtiofs_vq *vq)
 
 	vq_end_batch(vq, &batch);
 	vq_end_fifo(vq, &orphans, -ECONNABORTED);
+}
+
+static void vqs_set_state(struct virtiofs_vqs *vqs,
+			  enum virtiofs_vqs_state state)
+{
+	lockdep_assert_held(&vqs->lock);
+
+	WRITE_ONCE(vqs->state, state);
+	trace_virtiofs_state(vqs->index, state);
+	vqs->changed(vqs);
 }
 
 static void vqs_kill_locked(struct virtiofs_vqs *vqs)
@@ -836,8 +1042,7 @@ void virtiofs_vqs_kill(struct virtiofs_vqs *vqs)
 	if (vqs->state == VIRTIOFS_KILLED)
 		return;
 	vqs_kill_locked(vqs);
-	WRITE_ONCE(vqs->state, VIRTIOFS_KILLED);
-	vqs->changed(vqs);
+	vqs_set_state(vqs, VIRTIOFS_KILLED);
 }
 
 /**
@@ -881,8 +1086,7 @@ void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding)
 	guard(mutex)(&vqs->lock);
 	if (vqs->state == VIRTIOFS_KILLED || vqs->state == state)
 		return;
-	WRITE_ONCE(vqs->state, state);
-	vqs->changed(vqs);
+	vqs_set_state(vqs, state);
 }
 
 /**
@@ -913,6 +1117,32 @@ bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 		spin_unlock(&vq->lock);
 	}
 	return false;
+}
+
+/**
+ * virtiofs_vqs_oldest() - how long the device has the oldest of its requests
+ * @vqs: the queues
+ *
+ * Context: any but interrupts.  Does not sleep.
+ * Return: a number of nanoseconds, or 0 if there is none.
+ */
+u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs)
+{
+	u64 now = ktime_get_ns(), since = now;
+	struct virtiofs_buf *buf;
+	struct virtiofs_vq *vq;
+	unsigned int i;
+
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
+		vq = &vqs->vq[i];
+		spin_lock(&vq->lock);
+		buf = list_first_entry_or_null(&vq->in_ring,
+					       struct virtiofs_buf, node);
+		if (buf)
+			since = min(since, buf->since);
+		spin_unlock(&vq->lock);
+	}
+	return now - since;
 }
 
 /**

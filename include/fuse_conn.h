@@ -15,7 +15,24 @@
 #include "fuse_glue.h"
 #include "virtqueue.h"
 
+struct glue_latency;
 struct glue_orphan;
+
+/* Most microseconds that a reply may be looked for */
+#define GLUE_POLL_US_MAX	10000
+
+/* Requests of other opcodes are not looked for */
+#define GLUE_POLL_OPCODES	64
+
+/**
+ * struct glue_poll - what is known of requests of some kind
+ * @ns: how long the device usually takes, in nanoseconds; 0 if that is not known
+ * @skipped: how often it was not looked for a reply since it was the last time
+ */
+struct glue_poll {
+	u32 ns;
+	u32 skipped;
+};
 
 /**
  * struct glue_conn - a FUSE connection over the queues of a device
@@ -28,6 +45,10 @@ struct glue_orphan;
  * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
  * @timeout: seconds that the device has to answer a request, or 0
+ * @poll_us: how long to look for a reply instead of sleeping, in microseconds
+ * @poll: when that pays, for small and for large requests
+ * @errors: number of requests that have ended without a good reply
+ * @latency: how long requests have taken
  * @inodes: number of inodes of all superblocks
  * @max_inodes: most of them that are to be there when not all are in use, or 0
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
@@ -54,6 +75,10 @@ struct glue_conn {
 	bool closed;
 	bool no_interrupt;
 	unsigned int timeout;
+	unsigned int poll_us;
+	struct glue_poll poll[2][GLUE_POLL_OPCODES];
+	atomic_long_t errors;
+	struct glue_latency __percpu *latency;
 	atomic_long_t inodes;
 	unsigned int max_inodes;
 	struct wait_queue_entry abort_entry;
@@ -134,6 +159,15 @@ void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req);
 void virtiofs_leave_killed(struct glue_conn *conn);
 void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 			 int error);
+
+/* fuse_poll.c: replies that are looked for */
+bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
+			  struct fuse_req *req);
+
+/* fuse_stats.c: how long requests take */
+struct glue_latency __percpu *virtiofs_stats_alloc(void);
+void virtiofs_stats_free(struct glue_latency __percpu *latency);
+void virtiofs_stats_count(struct glue_conn *conn, u32 opcode, u64 ns);
 
 /* fuse_watch.c: devices that do not answer */
 void virtiofs_watch_init(struct glue_conn *conn);

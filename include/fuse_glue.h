@@ -10,6 +10,7 @@
 struct fs_context;
 struct fs_parameter;
 struct glue_conn;
+struct seq_file;
 struct super_block;
 struct virtiofs_vqs;
 struct virtiofs_vqs_ops;
@@ -50,9 +51,17 @@ void virtiofs_glue_kill_sb(struct super_block *sb);
 unsigned long virtiofs_glue_max_read(struct virtiofs_session *session);
 unsigned long virtiofs_glue_max_write(struct virtiofs_session *session);
 
+unsigned long virtiofs_poll_us(struct virtiofs_session *session);
+int virtiofs_poll_set_us(struct virtiofs_session *session, unsigned int us);
+
+unsigned long virtiofs_stats_errors(struct virtiofs_session *session);
+unsigned long virtiofs_stats_oldest_ms(struct virtiofs_session *session);
+void virtiofs_stats_show_latency(struct virtiofs_session *session,
+				 struct seq_file *m);
+
 unsigned long virtiofs_cache_inodes(struct virtiofs_session *session);
 unsigned long virtiofs_cache_max(struct virtiofs_session *session);
-void virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max);
+int virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max);
 void virtiofs_cache_prune(struct virtiofs_session *session);
 
 int virtiofs_glue_init(void);

@@ -13,6 +13,7 @@
 
 #include "fuse_glue.h"
 
+struct dentry;
 struct virtio_device;
 
 /**
@@ -21,6 +22,7 @@ struct virtio_device;
  *	each session
  * @mqs: /sys/fs/virtiofs/<n>/mqs
  * @mq: a directory in @mqs for each queue
+ * @debugfs: directory of the device there
  * @node: on the list of devices, under its mutex
  * @vdev: the device below; not to be touched once @gone
  * @tag: name of the file system, as long as the configuration space has room
@@ -39,6 +41,7 @@ struct virtiofs_device {
 	struct kobject kobj;
 	struct kobject *mqs;
 	struct kobject **mq;
+	struct dentry *debugfs;
 	struct list_head node;
 	struct virtio_device *vdev;
 	char tag[sizeof_field(struct virtio_fs_config, tag) + 1];

@@ -38,6 +38,7 @@ enum {
  * struct virtiofs_fifo - singly linked list with a tail
  * @first: the oldest entry, or NULL
  * @last: where the link to the next entry goes
+ * @nr: number of entries
  *
  * Links are llist_nodes because that is all the room that the smallest
  * submission has (a FORGET of the FUSE client brings one pointer).
@@ -45,6 +46,7 @@ enum {
 struct virtiofs_fifo {
 	struct llist_node *first;
 	struct llist_node **last;
+	unsigned int nr;
 };
 
 /**
@@ -53,7 +55,8 @@ struct virtiofs_fifo {
  *	a batch of completed ones
  * @link: the submission that has this place
  * @nr: how many submissions have it, @link and those linked behind it
- * @since: when it came into the ring, in jiffies
+ * @since: when it came into the ring, in nanoseconds of ktime_get_ns()
+ * @took: how long the device had it, in nanoseconds
  * @len: number of bytes that the device claims to have written
  * @error: 0, or why the device did not complete the request
  * @data: headers and arguments; written and read by the device
@@ -66,7 +69,8 @@ struct virtiofs_buf {
 	struct list_head node;
 	struct llist_node *link;
 	unsigned int nr;
-	unsigned long since;
+	u64 since;
+	u64 took;
 	unsigned int len;
 	int error;
 	u8 data[] __aligned(8);
@@ -83,6 +87,7 @@ struct virtiofs_buf {
  * @max_len: longest run of bytes that the device takes as one descriptor
  * @nr_out: number of entries that the device reads
  * @nr_in: number of entries that the device writes
+ * @len_out: number of bytes that the device reads
  *
  * One for each queue, used under its lock: the ring has taken what it needs
  * of the entries when virtqueue_add_sgs() returns.
@@ -93,6 +98,7 @@ struct virtiofs_sgl {
 	unsigned int max_len;
 	unsigned int nr_out;
 	unsigned int nr_in;
+	unsigned int len_out;
 };
 
 /**
@@ -127,6 +133,28 @@ struct virtiofs_vqs_ops {
 };
 
 /**
+ * struct virtiofs_vq_stats - what a queue has done since it was started
+ * @requests: number of submissions that have ended
+ * @in_flight: number of submissions that the device has
+ * @backlog: number of submissions that wait to get there
+ * @polled: number of requests whose end was seen by a submitter that polls
+ * @interrupts: number of interrupts
+ * @kicks: number of notifications of the device
+ * @bytes_out: number of bytes that the device was given to read
+ * @bytes_in: number of bytes that the device says it has written
+ */
+struct virtiofs_vq_stats {
+	u64 requests;
+	u64 in_flight;
+	u64 backlog;
+	u64 polled;
+	u64 interrupts;
+	u64 kicks;
+	u64 bytes_out;
+	u64 bytes_in;
+};
+
+/**
  * struct virtiofs_vq - one queue
  * @ops: the submitter's functions; see virtiofs_vq_set_ops()
  * @vqs: all queues of the device
@@ -138,12 +166,12 @@ struct virtiofs_vqs_ops {
  * @ring: the virtqueue; gone when @dead.  Notified without the lock, in the
  *	RCU section of the submission.
  * @in_ring: bufs that the device owns, the oldest first
+ * @nr_in_ring: number of submissions that have them
  * @pending: number of submissions that done() has not finished
  * @completed: number of submissions that done() has finished; may be read
  *	without the lock, to see whether there is progress
  * @backlog: submissions that are not in the ring, oldest first
  * @deferred: submissions that are not on the backlog yet, oldest first
- * @nr_deferred: how many
  * @failed: submissions that cannot get there, for the worker to end
  * @free: bufs that nobody uses, the last used first
  * @sgl: scratch scatterlist
@@ -151,6 +179,16 @@ struct virtiofs_vqs_ops {
  * @flush: moves what is deferred to the backlog, pending while there is any
  * @retry: starts @work when an empty ring lacked memory to take a request
  * @idle: woken when @pending becomes 0
+ * @pollers: number of submitters that poll; the device need not interrupt then
+ * @callbacks: the device shall interrupt
+ * @polled: see struct virtiofs_vq_stats
+ * @interrupts: see struct virtiofs_vq_stats; of the interrupt's handler alone
+ * @kicks: see struct virtiofs_vq_stats
+ * @bytes_out: see struct virtiofs_vq_stats
+ * @bytes_in: see struct virtiofs_vq_stats
+ *
+ * Whenever the device has a request and nobody polls, @callbacks is true: at each
+ * end of a lock hold, so that no completion is left to itself.
  *
  * A submission is deferred, on the backlog, in the ring, on a batch of the
  * worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is
@@ -166,11 +204,13 @@ struct virtiofs_vq {
 	bool dead;
 	struct virtqueue *ring;
 	struct list_head in_ring;
+	unsigned int nr_in_ring;
+	unsigned int pollers;
+	bool callbacks;
 	unsigned int pending;
 	u64 completed;
 	struct virtiofs_fifo backlog;
 	struct virtiofs_fifo deferred;
-	unsigned int nr_deferred;
 	struct virtiofs_fifo failed;
 	struct list_head free;
 	struct virtiofs_sgl sgl;
@@ -179,6 +219,12 @@ struct virtiofs_vq {
 	struct delayed_work flush;
 	struct timer_list retry;
 	wait_queue_head_t idle;
+
+	u64 polled;
+	u64 interrupts;
+	u64 kicks;
+	u64 bytes_out;
+	u64 bytes_in;
 };
 
 /**
@@ -196,18 +242,19 @@ enum virtiofs_vqs_state {
 /**
  * typedef virtiofs_scan_fn - look at a submission that the device has
  * @link: the submission
- * @since: when it came into the ring, in jiffies
+ * @since: when it came into the ring, in nanoseconds of ktime_get_ns()
  * @arg: of virtiofs_vqs_scan()
  *
  * Called under the queue's lock.  Returns true to end the scan.
  */
-typedef bool (*virtiofs_scan_fn)(struct llist_node *link, unsigned long since,
+typedef bool (*virtiofs_scan_fn)(struct llist_node *link, u64 since,
 				 void *arg);
 
 /**
  * struct virtiofs_vqs - the queues of a device, from start to kill
  * @ref: one for the device, one for each session
  * @vdev: the device; not to be touched once killed
+ * @index: its number, for trace events; init-only
  * @changed: called when @state has changed, under @lock, and never again once
  *	virtiofs_vqs_kill() has returned; must not sleep
  * @lock: serializes virtiofs_vqs_kill(); may be held across a device reset
@@ -222,6 +269,7 @@ typedef bool (*virtiofs_scan_fn)(struct llist_node *link, unsigned long since,
 struct virtiofs_vqs {
 	struct kref ref;
 	struct virtio_device *vdev;
+	int index;
 	void (*changed)(struct virtiofs_vqs *vqs);
 	struct mutex lock; /* kill */
 	enum virtiofs_vqs_state state;
@@ -237,12 +285,23 @@ bool virtiofs_sgl_out(struct virtiofs_sgl *sgl, struct page *page,
 bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
 		     unsigned int len, unsigned int offset);
 
+/**
+ * typedef virtiofs_ended_fn - has a submission ended?
+ * @link: the submission
+ *
+ * Context: process context, no lock held.
+ */
+typedef bool (*virtiofs_ended_fn)(struct llist_node *link);
+
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
+bool virtiofs_vq_submit_poll(struct virtiofs_vq *vq, struct llist_node *link,
+			     virtiofs_ended_fn ended, u64 ns);
 void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 		       unsigned int enough, unsigned long delay);
 void virtiofs_vq_flush(struct virtiofs_vq *vq);
 void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
 			 const struct virtiofs_vq_ops *ops);
+void virtiofs_vq_stats(struct virtiofs_vq *vq, struct virtiofs_vq_stats *stats);
 
 struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 					unsigned int nr_request,
@@ -254,6 +313,7 @@ void virtiofs_vqs_check_async(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding);
 bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 		       void *arg);
+u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs);
 bool virtiofs_vqs_are_idle(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);
 bool virtiofs_vqs_cancel(struct virtiofs_vqs *vqs, struct llist_node *link);

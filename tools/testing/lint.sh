@@ -99,7 +99,7 @@ includes()
 	not_in include/virtqueue.h 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
 	not_in late.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'
 	not_in hiprio.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
-	for file in fuse_{cache,glue,init,interrupt,leave,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
+	for file in fuse_{cache,glue,init,interrupt,leave,poll,stats,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
 		not_in "$file" 'virtio_fs\.h|linux/virtio'
 	done
 	not_in virtio_fs.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fuse|hiprio\.h'

@@ -147,6 +147,7 @@ static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
 		queue->used = 0;
 		queue->signalled = 0;
 		queue->notified = 0;
+		queue->interrupts = 0;
 		queue->ring = rings[i];
 		mock->nr_queues = i + 1;
 	}

@@ -81,6 +81,7 @@ typedef s64 (*mock_handler_fn)(struct mock_device *mock, unsigned int index,
  * @used: number of requests that were returned
  * @signalled: @used at the last interrupt
  * @notified: number of notifications by the driver
+ * @interrupts: number of interrupts that the driver has wanted
  * @serve: serves the queue when there is a handler
  */
 struct mock_queue {
@@ -90,6 +91,7 @@ struct mock_queue {
 	u16 used;
 	u16 signalled;
 	unsigned int notified;
+	unsigned int interrupts;
 	struct work_struct serve;
 };
 
@@ -108,6 +110,7 @@ struct mock_queue {
  * @late_interrupts: a CPU takes an interrupt of each queue when that is deleted,
  *	which was pending since before the reset
  * @affinity: CPUs of each queue, or NULL if the device cannot say
+ * @prompt: requests are served before the driver's notification is over
  * @handler: serves requests, or NULL if the test does it by hand
  * @private: the test's
  * @fail_nth: which allocation in the driver's probe fails; 0: none
@@ -135,6 +138,7 @@ struct mock_device {
 	bool refuse_features;
 	bool late_interrupts;
 	const struct cpumask *affinity;
+	bool prompt;
 	mock_handler_fn handler;
 	void *private;
 	unsigned int fail_nth;

@@ -102,8 +102,10 @@ static void queue_interrupt(struct mock_queue *queue)
 		wanted = !(virtio16_to_cpu(vdev, READ_ONCE(ring->avail->flags)) &
 			   VRING_AVAIL_F_NO_INTERRUPT);
 	queue->signalled = queue->used;
-	if (wanted)
-		vring_interrupt(0, queue->ring);
+	if (!wanted)
+		return;
+	queue->interrupts++;
+	vring_interrupt(0, queue->ring);
 }
 
 static bool queue_is_live(struct mock_queue *queue)
@@ -219,20 +221,6 @@ u32 mock_write(struct mock_chain *chain, const void *from, u32 len)
 			 len, true);
 }
 
-/* The driver's notification */
-bool mock_queue_notify(struct virtqueue *ring)
-{
-	struct mock_device *mock = mock_of(ring->vdev);
-	struct mock_queue *queue = &mock->queue[ring->index];
-
-	spin_lock(&mock->lock);
-	queue->notified++;
-	if (mock->handler)
-		queue_work(mock->wq, &queue->serve);
-	spin_unlock(&mock->lock);
-	return true;
-}
-
 static void queue_serve(struct mock_queue *queue)
 {
 	struct mock_device *mock = queue->mock;
@@ -245,6 +233,22 @@ static void queue_serve(struct mock_queue *queue)
 			queue_push(queue, chain.head, len);
 	}
 	queue_interrupt(queue);
+}
+
+/* The driver's notification */
+bool mock_queue_notify(struct virtqueue *ring)
+{
+	struct mock_device *mock = mock_of(ring->vdev);
+	struct mock_queue *queue = &mock->queue[ring->index];
+
+	spin_lock(&mock->lock);
+	queue->notified++;
+	if (mock->handler && mock->prompt && queue_is_live(queue))
+		queue_serve(queue);
+	else if (mock->handler)
+		queue_work(mock->wq, &queue->serve);
+	spin_unlock(&mock->lock);
+	return true;
 }
 
 /* Serve all requests in the ring, one interrupt at the end */

@@ -171,6 +171,18 @@ void plain_submit(struct mock_device *mock, struct plain_req *req)
 			   &req->link);
 }
 
+bool plain_has_ended(struct llist_node *link)
+{
+	return atomic_read(&container_of(link, struct plain_req, link)->ends);
+}
+
+/* The same, and look for the reply */
+bool plain_submit_poll(struct mock_device *mock, struct plain_req *req, u64 ns)
+{
+	return virtiofs_vq_submit_poll(&plain_of(mock)->vqs->vq[VIRTIOFS_VQ_REQUEST],
+				       &req->link, plain_has_ended, ns);
+}
+
 /* Wait until so many requests have ended */
 void plain_wait(struct mock_device *mock, unsigned int nr)
 {

@@ -61,6 +61,8 @@ void plain_unregister(struct kunit_suite *suite);
 struct mock_device *plain_new(struct kunit *test);
 struct plain *plain_of(struct mock_device *mock);
 struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr);
+bool plain_has_ended(struct llist_node *link);
+bool plain_submit_poll(struct mock_device *mock, struct plain_req *req, u64 ns);
 void plain_submit(struct mock_device *mock, struct plain_req *req);
 void plain_wait(struct mock_device *mock, unsigned int nr);
 s64 plain_serve(struct mock_device *mock, unsigned int index,

@@ -102,6 +102,13 @@ def device_mount(test):
     run(test, "device-mount", share, smp=2, env={"expect_log": "virtiofs: myfs: (opcode 26|not responding)"})
 
 
+@scenario("device-stats", ours=True)
+def device_stats(test):
+    share = DeviceShare("myfs", test.directory(), queues=1, ring=8, device={"indirect_desc": False},
+                        options=["--timeout", "0"])
+    run(test, "device-stats", share, smp=2, env={"expect_log": PROVOKED})
+
+
 @scenario("device-disorder", ours=True)
 def device_disorder(test):
     seed = random.randrange(1 << 32)

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of submitters that look for the reply: whenever the device has a request
+ * and nobody looks, it interrupts.
+ */
+
+#include <linux/time64.h>
+#include <linux/virtio_config.h>
+
+#include <kunit/test.h>
+
+#include "plain.h"
+#include "virtqueue.h"
+
+#define REQUESTS	VIRTIOFS_VQ_REQUEST
+#define LONG		(10ULL * NSEC_PER_SEC)
+
+static const u64 shapes[] = { 0, BIT_ULL(VIRTIO_RING_F_EVENT_IDX) };
+
+static void shape_name(const u64 *features, char *name)
+{
+	strscpy(name, *features ? "event index" : "flags",
+		KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(shape, shapes, shape_name);
+
+/* A ring of 8 has room for 4 requests */
+#define ROOM	4
+
+static struct mock_device *device(struct kunit *test)
+{
+	struct mock_device *mock = plain_new(test);
+
+	mock->features = BIT_ULL(VIRTIO_F_VERSION_1) |
+			 *(const u64 *)test->param_value;
+	mock->ring_size = 2 * ROOM;
+	mock_plug(mock);
+	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
+	return mock;
+}
+
+/* From now on requests are answered at once, or never */
+static void be_prompt(struct mock_device *mock, bool prompt)
+{
+	spin_lock(&mock->lock);
+	mock->prompt = prompt;
+	mock->handler = prompt ? plain_serve : NULL;
+	spin_unlock(&mock->lock);
+}
+
+static unsigned int interrupts(struct mock_device *mock)
+{
+	return mock->queue[REQUESTS].interrupts;
+}
+
+static void answer_one(struct mock_device *mock)
+{
+	struct mock_chain chain;
+
+	KUNIT_ASSERT_TRUE(mock->test, mock_pop(mock, REQUESTS, &chain));
+	plain_answer(mock, &chain);
+}
+
+/* Take the only request, and wait for a notification of the next */
+static void pop_only(struct mock_device *mock, struct mock_chain *chain)
+{
+	struct mock_chain none;
+
+	KUNIT_ASSERT_TRUE(mock->test, mock_pop(mock, REQUESTS, chain));
+	KUNIT_ASSERT_FALSE(mock->test, mock_pop(mock, REQUESTS, &none));
+}
+
+static void expect_good(struct kunit *test, struct plain_req *req)
+{
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&req->ends));
+	KUNIT_EXPECT_EQ(test, 0, req->error);
+	KUNIT_EXPECT_EQ(test, ~req->number, req->reply);
+}
+
+static void polled_request_needs_no_interrupt(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 5);
+	struct virtiofs_vq_stats stats;
+	unsigned int i, before;
+
+	be_prompt(mock, true);
+	/* With an event index, "never" is "at the first" */
+	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[0], LONG));
+	before = interrupts(mock);
+	for (i = 1; i < 5; i++)
+		KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[i], LONG));
+	KUNIT_EXPECT_EQ(test, before, interrupts(mock));
+	for (i = 0; i < 5; i++)
+		expect_good(test, &reqs[i]);
+	virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+	KUNIT_EXPECT_EQ(test, 5, stats.polled);
+	KUNIT_EXPECT_EQ(test, 5, stats.requests);
+	KUNIT_EXPECT_EQ(test, 0, stats.in_flight);
+}
+
+static void request_after_a_polled_one_is_told_of(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 3);
+	unsigned int before;
+
+	be_prompt(mock, true);
+	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[0], LONG));
+	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[1], LONG));
+	be_prompt(mock, false);
+	before = interrupts(mock);
+	plain_submit(mock, &reqs[2]);
+	answer_one(mock);
+	plain_wait(mock, 3);
+	KUNIT_EXPECT_EQ(test, before + 1, interrupts(mock));
+	expect_good(test, &reqs[2]);
+}
+
+static void poller_that_leaves_is_told(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+
+	KUNIT_EXPECT_FALSE(test, plain_submit_poll(mock, &reqs[0], 1000));
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
+	answer_one(mock);
+	plain_wait(mock, 1);
+	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
+	expect_good(test, &reqs[0]);
+}
+
+static void poller_ends_what_others_have_submitted(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	struct mock_chain chain;
+	s64 len;
+
+	plain_submit(mock, &reqs[0]);
+	pop_only(mock, &chain);
+	len = plain_serve(mock, REQUESTS, &chain);
+	mock_push(mock, REQUESTS, chain.head, len);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
+	be_prompt(mock, true);
+	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[1], LONG));
+	expect_good(test, &reqs[0]);
+	expect_good(test, &reqs[1]);
+}
+
+static void request_that_a_poller_leaves_behind_is_told_of(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	struct mock_chain held;
+
+	plain_submit(mock, &reqs[0]);
+	pop_only(mock, &held);
+	be_prompt(mock, true);
+	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[1], LONG));
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
+	plain_answer(mock, &held);
+	plain_wait(mock, 2);
+	expect_good(test, &reqs[0]);
+}
+
+static void full_ring_is_not_looked_at(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, ROOM + 1);
+	unsigned int i;
+
+	for (i = 0; i < ROOM; i++)
+		plain_submit(mock, &reqs[i]);
+	KUNIT_EXPECT_FALSE(test, plain_submit_poll(mock, &reqs[ROOM], LONG));
+	for (i = 0; i < ROOM; i++)
+		answer_one(mock);
+	plain_wait(mock, ROOM);
+	answer_one(mock);
+	plain_wait(mock, ROOM + 1);
+	for (i = 0; i <= ROOM; i++)
+		expect_good(test, &reqs[i]);
+}
+
+static void dead_queue_is_not_looked_at(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+
+	virtiofs_vqs_kill(plain_of(mock)->vqs);
+	plain_submit_poll(mock, &reqs[0], LONG);
+	plain_wait(mock, 1);
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, reqs[0].error);
+}
+
+struct poller {
+	struct work_struct work;
+	struct mock_device *mock;
+	struct plain_req *req;
+};
+
+static void poller_run(struct work_struct *work)
+{
+	struct poller *poller = container_of(work, struct poller, work);
+
+	plain_submit_poll(poller->mock, poller->req, LONG);
+}
+
+static void kill_takes_the_ring_from_a_poller(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+	struct poller poller = { .mock = mock, .req = reqs };
+	struct virtiofs_vq_stats stats = {};
+
+	INIT_WORK_ONSTACK(&poller.work, poller_run);
+	queue_work(mock->wq, &poller.work);
+	while (!stats.in_flight) {
+		schedule_timeout_uninterruptible(1);
+		virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+	}
+	virtiofs_vqs_kill(plain_of(mock)->vqs);
+	flush_work(&poller.work);
+	destroy_work_on_stack(&poller.work);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[0].error);
+}
+
+static struct kunit_case poll_cases[] = {
+	KUNIT_CASE_PARAM(polled_request_needs_no_interrupt, shape_gen_params),
+	KUNIT_CASE_PARAM(request_after_a_polled_one_is_told_of, shape_gen_params),
+	KUNIT_CASE_PARAM(poller_that_leaves_is_told, shape_gen_params),
+	KUNIT_CASE_PARAM(poller_ends_what_others_have_submitted, shape_gen_params),
+	KUNIT_CASE_PARAM(request_that_a_poller_leaves_behind_is_told_of,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(full_ring_is_not_looked_at, shape_gen_params),
+	KUNIT_CASE_PARAM(dead_queue_is_not_looked_at, shape_gen_params),
+	KUNIT_CASE_PARAM(kill_takes_the_ring_from_a_poller, shape_gen_params),
+	{}
+};
+
+static struct kunit_suite poll_suite = {
+	.name = "virtiofs_poll",
+	.suite_init = plain_register,
+	.suite_exit = plain_unregister,
+	.test_cases = poll_cases,
+};
+
+kunit_test_suite(poll_suite);
