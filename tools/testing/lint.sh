@@ -59,7 +59,7 @@ scripts()
 
 	mapfile -t shell < <(cd "$TOP" && { git ls-files 'tools/*.sh' .ci; } &&
 		ls tools/testing/qemu/guest/init)
-	mapfile -t python < <(cd "$TOP" && git ls-files '*.py')
+	mapfile -t python < <(cd "$TOP" && git ls-files '*.py' tools/virtiofs-top)
 	# Where guests have their scripts.
 	ln -sfn /src/tools/testing/qemu/guest "$ROOT/guest"
 	fault "shellcheck" < <(in_src shellcheck --format=gcc --external-sources \

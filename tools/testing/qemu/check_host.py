@@ -57,6 +57,13 @@ def kunit_uml(test):
                not done.returncode, "\n".join(said[-5:]))
 
 
+@scenario("top", ours=True)
+def top(test):
+    """virtiofs-top on a fake tree, in a terminal of its own."""
+    code, said = command([TESTING + "/top/test_top.py"], test.log_dir + "/top.log",
+                         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    test.results += tap.parse(["# program test_top", *said.splitlines(), f"# exit {code} test_top"])
+
 
 # Building against a kernel
 
