@@ -53,6 +53,7 @@ source := $(or $(KSRC),$(patsubst %/fs/fuse/fuse_i.h,%,$(firstword $(wildcard \
 ask-kernel = $(MAKE) -s --no-print-directory -C $(1)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) VIRTIOFS_FUSE_SRC=$(abspath $(source))/fs/fuse
 testing := tools/testing
+die = die() { echo "error: $$*" >&2; exit 1; }
 
 help:
 	@echo 'make demo          set up a guest on this machine, and see it at work'
@@ -66,6 +67,7 @@ help:
 	@echo
 	@echo 'make modules       build virtiofs.ko for the running kernel'
 	@echo '     modules_install  ... and have modprobe prefer it to any other'
+	@echo '     deb           make a package that builds it for each kernel (DKMS)'
 	@echo '     clean         take away what modules has made'
 	@echo '     intree        put the driver into the kernel tree KSRC=DIR'
 	@echo '     intree-patch  ... or print that as a patch'
@@ -78,6 +80,7 @@ help:
 	@echo 'MINUTES=N          how long (soak)'
 	@echo 'KDIR=DIR           kernel to build for, as /lib/modules/*/build (modules)'
 	@echo 'KSRC=DIR           source of that kernel (modules, intree, intree-patch)'
+	@echo 'VERSION=1.2        version of the package (deb)'
 
 modules: kernel-fits
 	$(kbuild) modules
@@ -90,8 +93,17 @@ modules_install: kernel-fits
 
 # A module that was built with other private structures than the kernel's FUSE
 # client would load, and then corrupt memory.
-kernel-fits:
-	@die() { echo "error: $$*" >&2; exit 1; }; \
+kernel-fits: kernel-takes-module
+	@$(die); \
+	version=$$($(call ask-kernel,$(KDIR)) kernelversion); \
+	[ -r "$(source)/fs/fuse/fuse_i.h" ] || \
+		die "fs/fuse/fuse_i.h is not in $(or $(KSRC),$(KDIR)): give KSRC=DIR, the source of Linux $$version"; \
+	source=$$($(call ask-kernel,$(source)) kernelversion); \
+	[ "$$source" = "$$version" ] || \
+		die "$(source) is the source of Linux $$source, but the kernel in $(KDIR) is $$version"
+
+kernel-takes-module:
+	@$(die); \
 	config=$(KDIR)/include/config/auto.conf; \
 	[ -r $$config ] || \
 		die "$(KDIR) is no configured kernel: install your kernel's headers package, or give KDIR=DIR"; \
@@ -100,13 +112,7 @@ kernel-fits:
 			die "the kernel in $(KDIR) is configured without CONFIG_$$option"; \
 	done; \
 	! grep -q '^CONFIG_VIRTIO_FS=y' $$config || \
-		die "the kernel in $(KDIR) has a virtiofs built in (CONFIG_VIRTIO_FS=y) and can load no other"; \
-	version=$$($(call ask-kernel,$(KDIR)) kernelversion); \
-	[ -r "$(source)/fs/fuse/fuse_i.h" ] || \
-		die "fs/fuse/fuse_i.h is not in $(or $(KSRC),$(KDIR)): give KSRC=DIR, the source of Linux $$version"; \
-	source=$$($(call ask-kernel,$(source)) kernelversion); \
-	[ "$$source" = "$$version" ] || \
-		die "$(source) is the source of Linux $$source, but the kernel in $(KDIR) is $$version"
+		die "the kernel in $(KDIR) has a virtiofs built in (CONFIG_VIRTIO_FS=y) and can load no other"
 
 clean:
 	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o .tmp_versions modules.order Module.symvers
@@ -124,10 +130,13 @@ distclean: clean
 intree:
 	@$(testing)/intree.sh "$(KSRC)"
 
+deb:
+	@tools/packaging/deb.sh
+
 intree-patch:
 	@$(testing)/intree.sh --patch "$(KSRC)"
 
-.PHONY: help modules modules_install kernel-fits clean demo shell check kunit fuzz \
-	soak lint distclean intree intree-patch
+.PHONY: help modules modules_install kernel-fits kernel-takes-module clean demo shell check kunit fuzz \
+	soak lint distclean deb intree intree-patch
 
 endif
