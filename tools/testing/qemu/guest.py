@@ -154,8 +154,9 @@ class Guest:
 
     run       what the guest's init shall run: a script below guest/ and its arguments
     env       further variables for the guest's scripts
-    images    the parts of the initramfs, besides the kernel's own; with
-              root=TAG instead the guest boots from that share, without an initramfs
+    images    the parts of the initramfs, besides the kernel's own, by name or by path; with
+              root=TAG instead the guest boots from that share, without an initramfs or
+              with initrd=PATH
     programs  programs are run from a share: the emulator does not see that a daemon
               writes to memory, and goes on with what it has translated of a page's
               earlier content, unless the guest itself clears the page in between
@@ -165,7 +166,7 @@ class Guest:
     """
 
     def __init__(self, kernel, shares, run, log_dir, name="guest", env=None, images=("base",),
-                 root=None, programs=False, smp=2, memory="1G", limit=300, on_line=None,
+                 root=None, initrd=None, programs=False, smp=2, memory="1G", limit=300, on_line=None,
                  console=None, driver="ours"):
         self.kernel = kernel
         self.shares = list(shares)
@@ -174,6 +175,7 @@ class Guest:
         self.name = name
         self.images = images
         self.root = root
+        self.initrd = initrd
         self.programs = programs
         self.smp = smp
         self.memory = memory
@@ -209,7 +211,7 @@ class Guest:
         path = self.scratch + "/initramfs"
         with open(path, "wb") as out:
             for part in (*self.images, kernel):
-                with open(f"{CACHE}/image/{part}.cpio", "rb") as archive:
+                with open(os.path.join(CACHE, "image", part + ".cpio"), "rb") as archive:
                     shutil.copyfileobj(archive, out, 1 << 20)
         return path
 
@@ -247,8 +249,8 @@ class Guest:
             # Its ports go on when the guest has slept.
             "-device", "pcie-root-port,id=ports,chassis=100",
             "-device", "virtio-serial-pci,bus=ports,x-pcie-pm-no-soft-reset=on"]
-        if not self.root:
-            command += ["-initrd", self.initramfs()]
+        if self.initrd or not self.root:
+            command += ["-initrd", self.initrd or self.initramfs()]
         for port in ("verdict", "control"):
             command += [
                 "-chardev", f"socket,id={port},fd={ports[port].fileno()}",

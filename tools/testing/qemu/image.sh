@@ -3,7 +3,7 @@
 #
 # Makes what guests boot from: image.sh KERNEL...
 # An initramfs is put together from parts, as cpio archives can be
-# concatenated: base.cpio and load.cpio with programs of the test root, and
+# concatenated: base.cpio, load.cpio and udev.cpio with programs of the test root, and
 # KERNEL.cpio with modules, the selftests and the guests' scripts.
 # DRIVER=mainline makes KERNEL-mainline.cpio, without our module, to compare.
 
@@ -18,6 +18,7 @@ SELFTESTS=tools/testing/selftests/filesystems/virtiofs
 BASE_PROGRAMS="dash bash tar kmod mount umount mountpoint findmnt flock setpriv unshare
 	setfattr getfattr setfacl getfacl lsattr chattr"
 LOAD_PROGRAMS="fio stress-ng"
+UDEV_PROGRAMS="udevadm systemd-escape"
 KMOD_NAMES="depmod insmod lsmod modinfo modprobe rmmod"
 
 # userland DIR PROGRAM...: copies programs and their libraries, in the test
@@ -88,6 +89,18 @@ make_load()
 	pack /cache/image/load
 }
 
+make_udev()
+{
+	local dir=/cache/image/udev
+
+	rm -rf $dir
+	# shellcheck disable=SC2086 # a list of names
+	userland $dir $UDEV_PROGRAMS
+	mkdir -p $dir/usr/lib/systemd $dir/etc/udev/rules.d
+	ln -s /bin/udevadm $dir/usr/lib/systemd/systemd-udevd
+	pack $dir
+}
+
 # make_kernel_part KERNEL NAME DRIVER: to NAME.cpio
 make_kernel_part()
 {
@@ -109,6 +122,7 @@ make_kernel_part()
 	cp -a /src/tools/testing/qemu/guest "$dir/guest"
 	ln -s guest/init "$dir/init"
 	cp -a "/cache/selftests/$1/install" "$dir/selftests"
+	cp -a /src/tools/packaging/hotplug "$dir/hotplug"
 	install -D -t "$dir/device" /cache/device/hammer /cache/device/signalled
 	pack "$dir"
 }
@@ -135,9 +149,9 @@ make_selftests()
 inside()
 {
 	in_root bash -euc "set -o pipefail
-		$(declare -f userland busybox_names pack make_base make_load \
+		$(declare -f userland busybox_names pack make_base make_load make_udev \
 			make_kernel_part make_selftests)
-		$(declare -p BASE_PROGRAMS LOAD_PROGRAMS KMOD_NAMES SELFTESTS)
+		$(declare -p BASE_PROGRAMS LOAD_PROGRAMS UDEV_PROGRAMS KMOD_NAMES SELFTESTS)
 		\"\$@\"" inside "$@"
 }
 
@@ -172,6 +186,7 @@ one_at_a_time
 mkdir -p "$IMAGE"
 userland_part base
 userland_part load
+userland_part udev
 for kernel; do
 	kernel_part "$kernel"
 done
