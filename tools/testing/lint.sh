@@ -153,6 +153,8 @@ style
 scripts
 kernel_doc
 fault "include rules" < <(includes)
+fault "messages that Documentation/filesystems/virtiofs-admin.rst lacks" \
+	< <(in_src python3 -B tools/testing/messages.py 2>&1)
 for kernel in "${kernels[@]}"; do
 	fault "gcc W=1 and sparse, Linux $kernel" < <(builds "$kernel")
 	fault "intree-patch, Linux $kernel" < <(fits_tree "$kernel" 2>&1)
