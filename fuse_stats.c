@@ -29,7 +29,8 @@ struct glue_latency {
 	u32 nr[STATS_OPCODES][STATS_BUCKETS];
 };
 
-#define STATS_NAME(name)	[FUSE_##name] = #name
+#define STATS_NAME(name)						\
+	[FUSE_##name] = #name
 
 static const char * const stats_names[STATS_OPCODES] = {
 	STATS_NAME(LOOKUP),

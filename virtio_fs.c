@@ -317,19 +317,23 @@ static ssize_t mq_stat_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%llu\n", *(u64 *)((void *)&stats + stat->offset));
 }
 
-#define MQ_STAT(name)							\
-	{ __ATTR(name, 0444, mq_stat_show, NULL),			\
-	  offsetof(struct virtiofs_vq_stats, name) }
-
 static struct mq_stat mq_stats[] = {
-	MQ_STAT(requests),
-	MQ_STAT(in_flight),
-	MQ_STAT(backlog),
-	MQ_STAT(polled),
-	MQ_STAT(interrupts),
-	MQ_STAT(kicks),
-	MQ_STAT(bytes_out),
-	MQ_STAT(bytes_in),
+	{ __ATTR(requests, 0444, mq_stat_show, NULL),
+	  offsetof(struct virtiofs_vq_stats, requests) },
+	{ __ATTR(in_flight, 0444, mq_stat_show, NULL),
+	  offsetof(struct virtiofs_vq_stats, in_flight) },
+	{ __ATTR(backlog, 0444, mq_stat_show, NULL),
+	  offsetof(struct virtiofs_vq_stats, backlog) },
+	{ __ATTR(polled, 0444, mq_stat_show, NULL),
+	  offsetof(struct virtiofs_vq_stats, polled) },
+	{ __ATTR(interrupts, 0444, mq_stat_show, NULL),
+	  offsetof(struct virtiofs_vq_stats, interrupts) },
+	{ __ATTR(kicks, 0444, mq_stat_show, NULL),
+	  offsetof(struct virtiofs_vq_stats, kicks) },
+	{ __ATTR(bytes_out, 0444, mq_stat_show, NULL),
+	  offsetof(struct virtiofs_vq_stats, bytes_out) },
+	{ __ATTR(bytes_in, 0444, mq_stat_show, NULL),
+	  offsetof(struct virtiofs_vq_stats, bytes_in) },
 };
 
 static struct kobj_attribute mq_name_attr = __ATTR_RO(name);
@@ -396,6 +400,7 @@ static int latency_show(struct seq_file *m, void *unused)
 		virtiofs_stats_show_latency(session, m);
 	return 0;
 }
+
 DEFINE_SHOW_ATTRIBUTE(latency);
 
 static void device_add_debugfs(struct virtiofs_device *dev)
@@ -744,6 +749,11 @@ static struct virtiofs_device *device_get(const char *tag)
 	return dev;
 }
 
+static bool device_has_come(int arrivals)
+{
+	return atomic_read(&virtiofs_arrivals) != arrivals;
+}
+
 /* The device, referenced, when it is there; or after a time NULL, or ERR_PTR() */
 static struct virtiofs_device *device_wait(const char *tag, long timeout)
 {
@@ -756,8 +766,8 @@ static struct virtiofs_device *device_wait(const char *tag, long timeout)
 		if (dev || !timeout)
 			return dev;
 		timeout = wait_event_killable_timeout(virtiofs_arrival,
-				atomic_read(&virtiofs_arrivals) != arrivals,
-				timeout);
+						      device_has_come(arrivals),
+						      timeout);
 		if (timeout < 0)
 			return ERR_PTR(-EINTR);
 	}
@@ -789,7 +799,7 @@ static int virtiofs_get_session(struct fs_context *fsc)
 	struct virtiofs_session *session;
 	struct virtiofs_device *dev;
 
-	dev = device_wait(fsc->source, min(patience, (u64)LONG_MAX));
+	dev = device_wait(fsc->source, min_t(u64, patience, LONG_MAX));
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	if (!dev)

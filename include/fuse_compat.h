@@ -49,6 +49,7 @@ static inline void glue_assign_unique(struct fuse_iqueue *fiq,
 /* Has FUSE_INIT ended?  Who waits for that is woken there. */
 static inline bool glue_initialized(struct fuse_conn *fc)
 {
+	/* Pairs with the release in fuse_chan_set_initialized() */
 	return smp_load_acquire(&fc->chan->initialized);
 }
 
