@@ -159,6 +159,8 @@ def dkms(test):
                    one.module().startswith(f"/lib/modules/{one.release}/updates/"), one.module())
         test.claim_equal("module_is_of_that_kernel", one.module("vermagic").split(" ")[0],
                          one.release)
+        code, said = one.run("virtiofs-top", "--once", "--interval", "0.1")
+        test.claim("program_of_the_package_runs", "there is no virtiofs device" in said, f"{code} {said}")
         keep("installed")
         code, said = one.run("mkinitramfs", "-c", "gzip", "-o", "/root/initrd", one.release)
         test.claim("initramfs_is_made", not code, said)
@@ -176,7 +178,7 @@ def dkms(test):
         test.claim("removal_gives_the_kernels_own_module_back",
                    one.module().endswith("/kernel/fs/fuse/virtiofs.ko"), one.module())
         test.claim_equal("removal_leaves_nothing",
-                         [path for path in ("var/lib/dkms/virtiofs", "etc/default/virtiofs-dkms",
+                         [path for path in ("var/lib/dkms/virtiofs", "usr/lib/virtiofs", "etc/default/virtiofs-dkms",
                                             "usr/src/virtiofs-1.0", "usr/src/virtiofs-1.1")
                           if os.path.exists(f"{one.top}/{path}")], [])
         keep("removed")

@@ -22,7 +22,7 @@ state()
 	claim "$1_module_unloads" rmmod virtiofs
 }
 
-state installed "timeout"
-state upgraded "second timeout"
+state installed "poll_us timeout"
+state upgraded "poll_us second timeout"
 state removed ""
 plan
