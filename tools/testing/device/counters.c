@@ -99,6 +99,7 @@ static void print_queue(FILE *out, unsigned int i)
 		{ "largest_request", q->largest_request },
 		{ "overtaking", q->overtaking },
 		{ "most_in_flight", q->most_in_flight },
+		{ "busy", q->busy },
 	};
 
 	for (size_t n = 0; n < sizeof(row) / sizeof(row[0]); n++)

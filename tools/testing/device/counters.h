@@ -74,6 +74,7 @@ enum violation {
  * @largest_request: most bytes in one chain, readable and writable
  * @overtaking: chains given back before one that came earlier
  * @most_in_flight: most chains taken and not yet given back
+ * @busy: nanoseconds from a wake-up of the queue's thread to its next sleep
  */
 struct queue_counters {
 	atomic_ulong requests;
@@ -90,6 +91,7 @@ struct queue_counters {
 	atomic_ulong largest_request;
 	atomic_ulong overtaking;
 	atomic_ulong most_in_flight;
+	atomic_ulong busy;
 };
 
 /**

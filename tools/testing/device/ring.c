@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 #include "lies.h"
 #include "memory.h"
@@ -197,9 +198,18 @@ static void drain(struct ring *ring)
 	} while (rest(ring) && !ring->stop && !ring->stalled);
 }
 
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
 static void *serve(void *arg)
 {
 	struct ring *ring = arg;
+	uint64_t awake = now();
 	struct pollfd fds[] = {
 		{ .fd = ring->kick_fd, .events = POLLIN },
 		{ .fd = ring->wake_fd, .events = POLLIN },
@@ -208,7 +218,9 @@ static void *serve(void *arg)
 
 	while (!ring->stop) {
 		drain(ring);
+		count_add(&counters.queue[ring->index].busy, now() - awake);
 		poll(fds, 2, -1);
+		awake = now();
 		if ((fds[0].revents & POLLIN) && !eventfd_read(ring->kick_fd, &n))
 			count_add(&counters.queue[ring->index].kicks, n);
 		if (fds[1].revents & POLLIN)
