@@ -62,8 +62,9 @@ help:
 	@echo '     kunit         run the KUnit suites alone, without a guest'
 	@echo '     fuzz          a guest whose device lies at random'
 	@echo '     soak          a guest to which all that can happen does, at random'
+	@echo '     bench         measure it against mainline and 9p (QUICK=1: a few minutes)'
 	@echo '     lint          check the sources'
-	@echo '     distclean     take away all that the seven above have set up'
+	@echo '     distclean     take away all that the eight above have set up'
 	@echo
 	@echo 'make modules       build virtiofs.ko for the running kernel'
 	@echo '     modules_install  ... and have modprobe prefer it to any other'
@@ -72,12 +73,13 @@ help:
 	@echo '     intree        put the driver into the kernel tree KSRC=DIR'
 	@echo '     intree-patch  ... or print that as a patch'
 	@echo
-	@echo 'KERNEL=7.3|6.12    kernel of the guest (demo, shell)'
+	@echo 'KERNEL=7.3|6.12    kernel of the guest (demo, shell, bench)'
 	@echo 'SHARE=DIR          directory of this machine to share (demo, shell)'
 	@echo 'KERNELS="7.3 6.12" kernels to test on; DEBUG=1 their debug builds (check, fuzz, soak)'
 	@echo 'ONLY=REGEX         tests to run (check)'
 	@echo 'COUNT=N SEED=N     how many lies, and what they begin with (fuzz)'
 	@echo 'MINUTES=N          how long (soak)'
+	@echo 'ROUNDS=N FILES=N   how often, on how many source files (bench); KEEP=1 keeps the page'
 	@echo 'KDIR=DIR           kernel to build for, as /lib/modules/*/build (modules)'
 	@echo 'KSRC=DIR           source of that kernel (modules, intree, intree-patch)'
 	@echo 'VERSION=1.2        version of the package (deb)'
@@ -121,6 +123,9 @@ clean:
 demo shell check kunit fuzz soak:
 	@$(testing)/qemu/$@.sh
 
+bench:
+	@$(testing)/bench/bench.sh
+
 lint:
 	@$(testing)/lint.sh
 
@@ -137,6 +142,6 @@ intree-patch:
 	@$(testing)/intree.sh --patch "$(KSRC)"
 
 .PHONY: help modules modules_install kernel-fits kernel-takes-module clean demo shell check kunit fuzz \
-	soak lint distclean deb intree intree-patch
+	soak bench lint distclean deb intree intree-patch
 
 endif

@@ -6,6 +6,7 @@
 # concatenated: base.cpio, load.cpio and udev.cpio with programs of the test root, and
 # KERNEL.cpio with modules, the selftests and the guests' scripts.
 # DRIVER=mainline makes KERNEL-mainline.cpio, without our module, to compare.
+# BENCH=1 makes bench.cpio, with the benchmark's programs.
 
 . "$(dirname "$0")/../root/lib.sh"
 
@@ -19,6 +20,7 @@ BASE_PROGRAMS="dash bash tar kmod mount umount mountpoint findmnt flock setpriv 
 	setfattr getfattr setfacl getfacl lsattr chattr"
 LOAD_PROGRAMS="fio stress-ng"
 UDEV_PROGRAMS="udevadm systemd-escape"
+BENCH_PROGRAMS="fio git find grep cp rm"
 KMOD_NAMES="depmod insmod lsmod modinfo modprobe rmmod"
 
 # userland DIR PROGRAM...: copies programs and their libraries, in the test
@@ -101,6 +103,19 @@ make_udev()
 	pack $dir
 }
 
+make_bench()
+{
+	local dir=/cache/image/bench
+
+	rm -rf $dir
+	# shellcheck disable=SC2086 # a list of names
+	userland $dir $BENCH_PROGRAMS
+	make -s -C /src/tools/testing/bench OUTPUT=/cache/bench
+	install -D -t $dir/bench /cache/bench/calls /cache/bench/run /cache/bench/neighbour
+	install -D -m 644 /src/tools/testing/bench/guest.sh $dir/guest/bench.sh
+	pack $dir
+}
+
 # make_kernel_part KERNEL NAME DRIVER: to NAME.cpio
 make_kernel_part()
 {
@@ -149,9 +164,10 @@ make_selftests()
 inside()
 {
 	in_root bash -euc "set -o pipefail
-		$(declare -f userland busybox_names pack make_base make_load make_udev \
+		$(declare -f userland busybox_names pack make_base make_load make_udev make_bench \
 			make_kernel_part make_selftests)
-		$(declare -p BASE_PROGRAMS LOAD_PROGRAMS UDEV_PROGRAMS KMOD_NAMES SELFTESTS)
+		$(declare -p BASE_PROGRAMS LOAD_PROGRAMS UDEV_PROGRAMS BENCH_PROGRAMS KMOD_NAMES \
+			SELFTESTS)
 		\"\$@\"" inside "$@"
 }
 
@@ -187,6 +203,9 @@ mkdir -p "$IMAGE"
 userland_part base
 userland_part load
 userland_part udev
+[ -z "${BENCH:-}" ] ||
+	step image-bench "making the benchmark's programs" inside make_bench ||
+	die "the benchmark's programs could not be made"
 for kernel; do
 	kernel_part "$kernel"
 done

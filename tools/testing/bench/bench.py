@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the benchmark: boots guests, in which guest.sh measures, and writes a table.
+
+Runs inside the test root, where the shared directory is in memory, so that the
+host's disk is not what is measured.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu")
+
+import guest
+import plan
+import table
+import tap
+from device import DeviceShare
+from scenario import tmpfs
+
+PROGRAMS = guest.CACHE + "/bench"
+LOGS = guest.CACHE + "/logs/bench"
+FILE_MIB = 64
+PRIORITY = -10
+
+# What mainline says of a daemon that answers as it should
+EXPECTED = "response too short"
+
+# What of the kernel's source becomes the tree that is worked on.
+SOURCES = re.compile(r".*\.[chS]|Makefile|Kconfig")
+
+
+class BenchGuest(guest.Guest):
+    """A guest that has the directory by 9p as well, which needs no daemon."""
+
+    def __init__(self, directory, *args, **options):
+        super().__init__(*args, **options)
+        self.directory = directory
+
+    def qemu_command(self, ports):
+        return super().qemu_command(ports) + [
+            "-fsdev", f"local,id=fs9p,path={self.directory},security_model=none,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=fs9p,mount_tag=9p"]
+
+
+def share(name, directory):
+    if name == "device":
+        return DeviceShare(name, directory, queues=1, options=["--timeout", "0"])
+    if name == "queues":
+        return DeviceShare(name, directory, queues=4, options=["--timeout", "0"])
+    return guest.Share(name, directory, [f"--cache={name}", "--allow-direct-io"])
+
+
+# What the guests find
+
+def make_files(directory):
+    with open(directory + "/file", "wb") as file:
+        for _ in range(FILE_MIB):
+            file.write(os.urandom(1 << 20))
+    os.mkdir(directory + "/thousand")
+    for n in range(1000):
+        open(f"{directory}/thousand/name{n}", "w").close()
+
+
+def source_files(tree, count):
+    """The first so many files of a kernel's source, always the same ones."""
+    found = []
+    for where, directories, names in os.walk(tree):
+        directories[:] = sorted(name for name in directories if name not in (".git", "install"))
+        found += [os.path.relpath(f"{where}/{name}", tree) for name in sorted(names)
+                  if SOURCES.fullmatch(name) and not name.endswith(".mod.c")]
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+def make_tree(directory, kernel, count):
+    """A tar of source files, and a git repository with the same ones."""
+    tree = f"{guest.CACHE}/linux/{kernel}"
+    repository = directory + "/repository"
+    names = "\n".join(source_files(tree, count)).encode()
+    subprocess.run(["tar", "-cf", directory + "/tree.tar", "-C", tree, "-T", "-"],
+                   input=names, check=True)
+    os.mkdir(repository)
+    subprocess.run(["tar", "-xf", directory + "/tree.tar", "-C", repository], check=True)
+    for words in (["init", "-q"], ["add", "-A", "-f"],
+                  ["-c", "user.name=bench", "-c", "user.email=bench@localhost",
+                   "commit", "-q", "-m", "tree"]):
+        subprocess.run(["git", "-C", repository, *words], check=True,
+                       stdout=subprocess.DEVNULL)
+
+
+# What the machine is
+
+def first_line(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    return (done.stdout or done.stderr).partition("\n")[0]
+
+
+def processor():
+    with open("/proc/cpuinfo") as file:
+        return re.search(r"model name\s*: (.*)", file.read()).group(1)
+
+
+def about(args, boots):
+    [release] = os.listdir(f"{guest.CACHE}/linux/{args.kernel}/install/lib/modules")
+    return {
+        "guest": f"Linux {release}, no KVM (TCG)",
+        "host": f"Linux {os.uname().release}, {os.cpu_count()} cores, {processor()}",
+        "qemu": first_line("qemu-system-x86_64", "--version"),
+        "daemon": first_line(guest.VIRTIOFSD, "--version"),
+        "driver": args.revision,
+        "load": f"{os.getloadavg()[0]:.1f} on the host before; the benchmark has nice {PRIORITY}",
+        "rounds": ", ".join(f"{boot.name} {rounds(args, boot)}" for boot in boots),
+        "tree": f"{args.files} files",
+        "command": args.command,
+    }
+
+
+def has_polling(kernel):
+    module = f"{guest.CACHE}/module/{kernel}/virtiofs.ko"
+    parameters = subprocess.run(["modinfo", "-p", module], check=True, capture_output=True,
+                                text=True).stdout
+    return "poll_us:" in parameters
+
+
+# Measuring
+
+def rounds(args, boot):
+    return min(args.rounds, boot.rounds)
+
+
+def floor(results, boot, count):
+    """What a wake-up costs on the host, while no guest runs."""
+    for number in range(1, count + 1):
+        line = first_line(PROGRAMS + "/wake", "5000")
+        results.add({"boot": boot, "share": "host", "driver": "host", "round": str(number),
+                     **dict(word.split("=", 1) for word in line.split())})
+
+
+def take(results, boot, line):
+    """A line of the verdict: m has fields, f fields and fio's report."""
+    kind, _, rest = line.partition(" ")
+    if kind not in ("m", "f"):
+        return
+    rest, brace, report = rest.partition(" {")
+    fields = {"boot": boot, **dict(word.split("=", 1) for word in rest.split())}
+    if kind == "f":
+        fields.update(table.fio_fields(json.loads(brace + report)))
+    results.add(fields)
+
+
+def run_boot(args, boot, directory, results):
+    """Boots one guest; what was wrong with it is returned."""
+    def on_line(line):
+        take(results, boot.name, line)
+        if line.startswith("# round"):
+            print(f"  {boot.name}: {line[2:]}", flush=True)
+
+    drivers = ["ours", *(["ours-nopoll"] if has_polling(args.kernel) else []), *boot.rivals]
+    env = {"group": boot.group, "rounds": rounds(args, boot), "drivers": " ".join(drivers),
+           "shares": " ".join(boot.shares), "count": boot.count, "works": " ".join(boot.works),
+           "told": "/dev/null", "expect_log": EXPECTED}
+    one = BenchGuest(directory, args.kernel, [share(name, directory) for name in boot.shares],
+                     "bench", LOGS, name=boot.name, env=env, images=("base", "bench"),
+                     smp=boot.smp, limit=args.limit, on_line=on_line)
+    one.run()
+    wrong = [f"{result.name}: {' '.join(result.detail)}" for result in tap.parse(one.lines)
+             if result.status == tap.FAIL]
+    return [f"{boot.name}: {problem}" for problem in one.problems + wrong]
+
+
+def run(args, boots, results):
+    problems = []
+    directory = f"{guest.SCRATCH}/bench-{os.getpid()}"
+    os.makedirs(directory)
+    try:
+        with tmpfs(directory, "size=4g,mode=755"):
+            make_files(directory)
+            if any(boot.group == "tree" for boot in boots):
+                make_tree(directory, args.kernel, args.files)
+            for boot in boots:
+                if guest.stopping.is_set():
+                    problems.append("interrupted")
+                    break
+                floor(results, boot.name, rounds(args, boot))
+                problems += run_boot(args, boot, directory, results)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures the drivers in guests.")
+    parser.add_argument("--kernel", default="7.3")
+    parser.add_argument("--quick", action="store_true", help="few works, in a few minutes")
+    parser.add_argument("--only", default="", metavar="REGEX", help="boots to measure in")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--files", type=int, default=20000, help="size of the tree")
+    parser.add_argument("--limit", type=int, default=14400, help="seconds for each boot")
+    parser.add_argument("--revision", default="unknown", help="what is measured")
+    parser.add_argument("--command", default="make bench", help="how to have it again")
+    parser.add_argument("--out", required=True, metavar="FILE", help="the table")
+    args = parser.parse_args()
+    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, lambda *_: guest.stopping.set())
+    shutil.rmtree(LOGS, ignore_errors=True)
+    os.makedirs(LOGS)
+
+    # Other work on this machine disturbs less; what is started here inherits it.
+    os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+    boots = [boot for boot in (plan.QUICK if args.quick else plan.FULL)
+             if re.search(args.only, boot.name)]
+    results = table.Table(about=about(args, boots))
+    problems = run(args, boots, results)
+    results.write(args.out)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if problems or not boots else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is measured, and the marks that the results are compared with."""
+
+from collections import namedtuple
+
+# group, works: what guest.sh does; shares: the daemons, by name (bench.py knows them);
+# rivals: drivers beside ours; count: quick calls of one kind, or what is like them;
+# rounds: the most that are made, where one takes long
+Boot = namedtuple("Boot", "name group works shares rivals count smp rounds",
+                  defaults=(500, 1, 100))
+
+CALLS = ("lookup_missing", "getattr", "open_close", "create_unlink", "mkdir_rmdir",
+         "readdir_1000", "read_4k_direct", "write_4k_direct", "read_1m_direct",
+         "write_1m_direct", "fsync", "fault_cold", "read_cold")
+
+# Where the device counts
+DEVICE = ("lookup_missing", "getattr", "open_close", "create_unlink", "read_4k_direct",
+          "write_4k_direct", "read_1m_direct", "fsync")
+
+# Of fio's jobs the name says all: pattern, block, cache, engine, depth, jobs.
+FIO = tuple(f"{pattern}-{block}-{mode}-psync-1-1"
+            for mode in ("direct", "buffered")
+            for block, patterns in (("4k", ("read", "write", "randread", "randwrite")),
+                                    ("1m", ("read", "write")))
+            for pattern in patterns) + (
+    "randread-4k-buffered-mmap-1-1",
+    "randread-4k-direct-io_uring-1-1",
+    "randread-4k-direct-io_uring-16-1",
+    "randread-4k-direct-io_uring-64-1",
+    "randwrite-4k-direct-io_uring-16-1",
+    "read-1m-direct-io_uring-16-1",
+    "randread-4k-direct-psync-1-4",
+    "randread-4k-direct-io_uring-16-4",
+)
+FIO_QUEUES = ("randread-4k-direct-psync-1-4", "randread-4k-direct-io_uring-16-4")
+
+# Of a tree, 9p without a cache of names would take hours.
+BOTH = ("mainline", "9p")
+
+FULL = (
+    Boot("calls", "calls", CALLS, ("never", "auto"), BOTH),
+    Boot("device", "device", DEVICE, ("device",), ("mainline",), 200),
+    Boot("neighbour", "neighbour", ("neighbour",), ("never",), BOTH, 1000),
+    Boot("fio", "fio", FIO, ("never", "auto"), BOTH, 1000),
+    *(Boot(f"queues-smp{smp}", "fio", FIO_QUEUES, ("never", "queues"), ("mainline",), 1000, smp)
+      for smp in (1, 2, 4)),
+    Boot("tree", "tree", ("tree",), ("auto",), ("mainline",), rounds=5),
+)
+
+QUICK = (
+    Boot("calls", "calls", CALLS, ("never",), ("mainline",), 200),
+    Boot("device", "device", ("getattr",), ("device",), ("mainline",), 100),
+    Boot("fio", "fio", ("randread-4k-direct-io_uring-16-1",), ("never",), ("mainline",)),
+)
+
+# The kernel's own driver is what ours is compared with.
+SLOWEST = 0.97
+
+# key: boot, share and work; count: what is counted per call instead of the time,
+# of which a mark is the most, while a ratio's mark is the least
+Mark = namedtuple("Mark", "text key wanted count", defaults=(None,))
+
+
+def never(work):
+    return ("calls", "never", work)
+
+
+MARKS = (
+    Mark("lookup of a missing name", never("lookup_missing"), 3),
+    Mark("open, close", never("open_close"), 2.3),
+    Mark("create, unlink", never("create_unlink"), 2.3),
+    Mark("getattr", never("getattr"), 2.2),
+    Mark("4 KiB read, O_DIRECT", never("read_4k_direct"), 2.6),
+    Mark("4 KiB write, O_DIRECT", never("write_4k_direct"), 2.6),
+    Mark("sequential read of a cold file", never("read_cold"), 1.2),
+    Mark("fio randread 4 KiB, depth 16, O_DIRECT",
+         ("fio", "never", "fio:randread-4k-direct-io_uring-16-1"), 1.2),
+    *(Mark(f"interrupts per {work}", never(work), 0.05, "interrupts")
+      for work in ("getattr", "read_4k_direct", "write_4k_direct", "fsync")),
+)

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Claims about the numbers of the benchmark that do not need one to be run."""
+
+import unittest
+
+import page
+import plan
+import stats
+import table
+
+
+class Median(unittest.TestCase):
+    def test_odd_number_has_the_middle_one(self):
+        self.assertEqual(stats.median([9, 1, 5]), 5)
+
+    def test_even_number_has_the_middle_of_the_middle(self):
+        self.assertEqual(stats.median([4, 1, 100, 2]), 3)
+
+    def test_one_outlier_changes_nothing(self):
+        self.assertEqual(stats.median([1, 2, 3, 4, 1000]), stats.median([1, 2, 3, 4, 5]))
+
+    def test_nothing_is_refused(self):
+        self.assertRaises(ValueError, stats.median, [])
+
+
+class Ratio(unittest.TestCase):
+    def test_more_than_one_says_that_ours_is_faster(self):
+        self.assertEqual(stats.ratio({"1": 30, "2": 40, "3": 50}, {"1": 10, "2": 20, "3": 50}),
+                         stats.Ratio(2, 1, 3))
+
+    def test_rounds_without_the_other_driver_are_left_out(self):
+        self.assertEqual(stats.ratio({"1": 30, "2": 999}, {"1": 10, "3": 1}), stats.Ratio(3, 3, 3))
+
+    def test_without_a_common_round_there_is_none(self):
+        self.assertIsNone(stats.ratio({"1": 30}, {"2": 10}))
+
+
+class Marks(unittest.TestCase):
+    def test_the_mark_itself_is_met(self):
+        self.assertTrue(stats.met(0.97, 0.97))
+        self.assertTrue(stats.met(0.05, 0.05, at_most=True))
+
+    def test_below_and_above_are_missed(self):
+        self.assertFalse(stats.met(0.969, 0.97))
+        self.assertFalse(stats.met(0.051, 0.05, at_most=True))
+
+    def test_what_was_not_measured_is_missed(self):
+        self.assertFalse(stats.met(None, 0.97))
+
+
+def rows(**times):
+    """Measured rows of one work: a list of times for each driver."""
+    return [dict(boot="calls", share="never", driver=driver, round=str(number), work="getattr",
+                 n="100", p50=str(time), p99=str(2 * time), total=str(100 * time), interrupts="7")
+            for driver, several in times.items() for number, time in enumerate(several)]
+
+
+class Table(unittest.TestCase):
+    def setUp(self):
+        self.table = table.Table(rows(ours=[10, 10, 10], mainline=[30, 22, 20]))
+
+    def test_ratio_is_of_the_works_own_measure(self):
+        key = ("calls", "never", "getattr")
+        self.assertEqual(self.table.ratio(key, "mainline", "ours"), stats.Ratio(2.2, 2, 3))
+
+    def test_counts_are_per_call(self):
+        key = ("calls", "never", "getattr")
+        self.assertEqual(self.table.per_call(key, "ours", "interrupts"), 0.07)
+        self.assertIsNone(self.table.per_call(key, "ours", "kicks"))
+
+    def test_marks_are_computed_from_it(self):
+        marks = {mark.text: found for mark, found, _ in page.judged(self.table, plan.MARKS)}
+        self.assertEqual(marks["getattr"], 2.2)
+        self.assertEqual(marks["interrupts per getattr"], 0.07)
+        self.assertIsNone(marks["open, close"])
+
+    def test_what_is_slower_is_named(self):
+        slower = table.Table(rows(ours=[100] * 3, mainline=[96] * 3))
+        self.assertEqual([found for *_, found in page.slower(slower)],
+                         [stats.Ratio(0.96, 0.96, 0.96)])
+        self.assertEqual(page.slower(self.table), [])
+
+
+class Fio(unittest.TestCase):
+    def test_report_gives_time_and_latencies(self):
+        latency = {"N": 4, "percentile": {"50.000000": 11, "99.000000": 99}}
+        idle = {"io_bytes": 0, "runtime": 0, "total_ios": 0, "clat_ns": {"N": 0}}
+        report = {"jobs": [{"error": 0, "write": idle, "read": {
+            "io_bytes": 16384, "runtime": 5, "total_ios": 4, "clat_ns": latency}}]}
+        self.assertEqual(table.fio_fields(report),
+                         {"n": "4", "p50": "11", "p99": "99", "total": "5000000"})
+
+
+if __name__ == "__main__":
+    unittest.main()
