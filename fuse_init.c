@@ -86,6 +86,7 @@ unsigned long virtiofs_glue_max_write(struct virtiofs_session *session)
  * @conn: a connection
  *
  * Context: any.
+ * Return: true if it has.
  */
 bool virtiofs_init_is_over(struct glue_conn *conn)
 {

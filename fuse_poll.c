@@ -14,11 +14,15 @@
 /* Requests of more bytes than this take longer, and are judged apart */
 #define POLL_LARGE		SZ_64K
 
-/* When it does not pay, every so many times it is tried whether it does now */
-#define POLL_TRY_EVERY		32
+/*
+ * To look in vain costs about as much as two finds save.  So many losses more than
+ * finds, and it does not pay.
+ */
+#define POLL_LOSS		2
+#define POLL_LOSSES_MAX		16
 
-/* How much later than usual a reply may come, in nanoseconds */
-#define POLL_SLACK		(10 * NSEC_PER_USEC)
+/* Then every so many times it is tried whether it does now */
+#define POLL_TRY_EVERY		16
 
 /* Requests that may take as long as they like */
 static bool glue_may_last(u32 opcode)
@@ -63,29 +67,26 @@ static struct glue_poll *glue_poll_class(struct glue_conn *conn,
 	return &conn->poll[glue_payload(req) > POLL_LARGE][opcode];
 }
 
-/* Nanoseconds to look for a reply, or 0 if it is better to sleep */
-static u32 glue_poll_budget(struct glue_poll *poll, u32 most)
+/* Who looks and learns at the same time does no harm */
+static bool glue_poll_pays(struct glue_poll *poll)
 {
-	u32 usual = READ_ONCE(poll->ns), skipped = READ_ONCE(poll->skipped);
+	u8 skipped = READ_ONCE(poll->skipped);
 
-	if (!usual)
-		return most;
-	if (usual <= most)
-		return min(most, 2 * usual + POLL_SLACK);
-	if (skipped >= POLL_TRY_EVERY) {
-		WRITE_ONCE(poll->skipped, 0);
-		return most;
-	}
+	if (READ_ONCE(poll->losses) < POLL_LOSSES_MAX)
+		return true;
 	WRITE_ONCE(poll->skipped, skipped + 1);
-	return 0;
+	return skipped % POLL_TRY_EVERY == 0;
 }
 
-/* A reply has come after so long.  Who learns at the same time does no harm. */
-static void glue_poll_learn(struct glue_poll *poll, u32 ns)
+static void glue_poll_learn(struct glue_poll *poll, bool found)
 {
-	u32 usual = READ_ONCE(poll->ns);
+	u8 losses = READ_ONCE(poll->losses);
 
-	WRITE_ONCE(poll->ns, usual ? usual - usual / 8 + ns / 8 : ns);
+	if (found)
+		losses -= min(losses, 1);
+	else
+		losses = min(losses + POLL_LOSS, POLL_LOSSES_MAX);
+	WRITE_ONCE(poll->losses, losses);
 }
 
 /* See virtiofs_ended_fn */
@@ -108,22 +109,21 @@ bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
 {
 	struct glue_poll *poll = glue_poll_class(conn, req);
 	struct llist_node *link = &glue_sub_of(req)->link;
-	u32 most = READ_ONCE(conn->poll_us) * NSEC_PER_USEC;
-	u32 budget = poll && most ? glue_poll_budget(poll, most) : 0;
+	u64 ns = (u64)READ_ONCE(conn->poll_us) * NSEC_PER_USEC;
 	u64 since;
 
-	if (!budget) {
+	if (!poll || !ns || !glue_poll_pays(poll)) {
 		virtiofs_vq_submit(vq, link);
 		return false;
 	}
 	since = ktime_get_ns();
-	if (virtiofs_vq_submit_poll(vq, link, glue_is_finished, budget)) {
-		glue_poll_learn(poll, ktime_get_ns() - since);
+	if (virtiofs_vq_submit_poll(vq, link, glue_is_finished, ns)) {
+		glue_poll_learn(poll, true);
 		return true;
 	}
-	/* Nobody knows how long it takes, but it takes too long */
-	if (ktime_get_ns() - since >= budget)
-		glue_poll_learn(poll, 2 * most);
+	/* Nothing was lost if the CPU was wanted by somebody else */
+	if (ktime_get_ns() - since >= ns)
+		glue_poll_learn(poll, false);
 	return false;
 }
 

@@ -352,6 +352,7 @@ static const struct attribute *mq_attrs[] = {
 	&mq_stats[7].attr.attr,
 	NULL
 };
+
 static_assert(ARRAY_SIZE(mq_attrs) == ARRAY_SIZE(mq_stats) + 3);
 
 static void device_del_mqs(struct virtiofs_device *dev)

@@ -25,13 +25,13 @@ struct glue_orphan;
 #define GLUE_POLL_OPCODES	64
 
 /**
- * struct glue_poll - what is known of requests of some kind
- * @ns: how long the device usually takes, in nanoseconds; 0 if that is not known
+ * struct glue_poll - whether it pays to look for replies to requests of some kind
+ * @losses: grows when it was in vain, shrinks when it was not
  * @skipped: how often it was not looked for a reply since it was the last time
  */
 struct glue_poll {
-	u32 ns;
-	u32 skipped;
+	u8 losses;
+	u8 skipped;
 };
 
 /**

@@ -46,8 +46,8 @@ style()
 	local perl=/cache/linux/$NEWEST/scripts/checkpatch.pl
 	local driver user
 
-	mapfile -t driver < <(cd "$TOP" && ls ./*.c include/*.h Kconfig tools/testing/kunit/*.[ch] |
-		grep -v include/virtiofs_trace.h)
+	mapfile -t driver < <(cd "$TOP" && git ls-files '*.[ch]' Kconfig ':!tools' \
+		':!include/virtiofs_trace.h' && git ls-files 'tools/testing/kunit/*.[ch]')
 	mapfile -t user < <(cd "$TOP" && git ls-files 'tools/*.[ch]' ':!tools/testing/kunit')
 	fault "checkpatch --strict" < <(in_src "$perl" --strict --quiet --terse --no-tree \
 		--ignore "$DRIVER" --file "${driver[@]}" 2>&1 | grep -v '^total: 0 errors, 0 warnings, 0 checks')

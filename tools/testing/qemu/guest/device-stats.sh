@@ -51,7 +51,7 @@ during()
 {
 	was=$(counters)
 	"$@" >&2
-	# shellcheck disable=SC2046
+	# shellcheck disable=SC2046,SC2086 # words
 	set -- $was $(counters)
 	requests=$(($7 - $1))
 	polled=$(($8 - $2))

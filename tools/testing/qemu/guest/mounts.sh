@@ -5,8 +5,6 @@
 
 . /guest/lib.sh
 
-TAGS=/sys/fs/virtiofs/*/tag
-
 # shows TEXT: options of /mnt, as the kernel says them.
 shows()
 {
@@ -37,7 +35,7 @@ value()
 
 no_tag()
 {
-	! grep -qx myfs $TAGS 2>/dev/null
+	! grep -qx myfs /sys/fs/virtiofs/*/tag 2>/dev/null
 }
 
 claim driver_loads load
