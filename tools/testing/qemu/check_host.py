@@ -57,7 +57,7 @@ def kunit_uml(test):
                not done.returncode, "\n".join(said[-5:]))
 
 
-@scenario("top", ours=True)
+@scenario("top", ours=True, once=True)
 def top(test):
     """virtiofs-top on a fake tree, in a terminal of its own."""
     code, said = command([TESTING + "/top/test_top.py"], test.log_dir + "/top.log",

@@ -135,7 +135,7 @@ def refusals(test, one, deb):
     write(config, before)
 
 
-@scenario("package", ours=True)
+@scenario("package", ours=True, once=True)
 def dkms(test):
     """The package is installed, upgraded and removed; guests load what that leaves."""
     if "-debug" in test.kernel:

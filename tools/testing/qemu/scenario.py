@@ -17,7 +17,8 @@ SCENARIOS = {}
 
 
 def scenario(name, **needs):
-    """Registers a scenario. needs: ours=True, if it says nothing of mainline's driver."""
+    """Registers a scenario. needs: ours=True, if it says nothing of mainline's driver;
+    once=True, if one kernel is enough for what it says."""
     def register(function):
         SCENARIOS[name] = (function, needs)
         return function

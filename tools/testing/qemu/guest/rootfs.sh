@@ -15,6 +15,7 @@ mapped_from_the_root()
 claim_equal root_is_the_share "$(stat -f -c %T /)" fuse
 claim_equal root_is_mounted_by_its_tag \
 	"$(sed -n 's: / virtiofs rw.*::p' /proc/mounts)" myfs
+claim root_has_the_options_of_the_command_line grep -q '^myfs / virtiofs .*timeout=600' /proc/mounts
 claim_equal this_is_debian "$(. /etc/os-release; echo "$ID")" debian
 claim dpkg_lists_its_packages sh -c 'dpkg -l >/root/packages'
 claim_equal dpkg_knows_its_own_package "$(dpkg-query -W -f '${Status}' dpkg)" \
