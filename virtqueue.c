@@ -180,6 +180,7 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 
 	buf->link = link;
 	buf->nr = nr;
+	buf->polled = false;
 	buf->since = ktime_get_ns();
 	list_move_tail(&buf->node, &vq->in_ring);
 	vq->nr_in_ring += nr;
@@ -219,30 +220,68 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 	return true;
 }
 
-/* The device shall tell when it returns something, unless somebody looks */
-static void vq_arm(struct virtiofs_vq *vq)
+/* The device gives @buf back, or never will */
+static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
+		    unsigned int len, int error, struct list_head *batch)
 {
-	if (vq->callbacks || vq->pollers)
-		return;
-	vq->callbacks = true;
-	/* It had nothing to return, unless it lies */
-	if (unlikely(!virtqueue_enable_cb(vq->ring)))
-		queue_work(virtiofs_wq, &vq->work);
+	lockdep_assert_held(&vq->lock);
+
+	buf->took = ktime_get_ns() - buf->since;
+	buf->len = len;
+	buf->error = error;
+	list_move_tail(&buf->node, batch);
+	vq->nr_in_ring -= buf->nr;
+	vq->nr_polled -= buf->polled;
+	vq->bytes_in += len;
+}
+
+/* Take all that the device has returned */
+static void vq_take_all(struct virtiofs_vq *vq, struct list_head *batch)
+{
+	struct virtiofs_buf *buf;
+	unsigned int len;
+
+	while ((buf = virtqueue_get_buf(vq->ring, &len)))
+		vq_take(vq, buf, len, 0, batch);
+	/* The device has returned what it never had, and returns no more */
+	if (unlikely(virtqueue_is_broken(vq->ring)))
+		virtiofs_vqs_kill_async(vq->vqs);
 }
 
 static void vq_disarm(struct virtiofs_vq *vq)
 {
-	if (!vq->callbacks)
-		return;
+	if (vq->callbacks)
+		virtqueue_disable_cb(vq->ring);
 	vq->callbacks = false;
-	virtqueue_disable_cb(vq->ring);
+}
+
+/*
+ * The device shall tell of what it has, if there is something that nobody looks for.
+ * What it has returned in the meantime is taken.
+ */
+static void vq_arm(struct virtiofs_vq *vq)
+{
+	while (!vq->callbacks && vq->nr_in_ring > vq->nr_polled) {
+		vq->callbacks = virtqueue_enable_cb(vq->ring);
+		if (!vq->callbacks) {
+			virtqueue_disable_cb(vq->ring);
+			vq_take_all(vq, &vq->taken);
+		}
+	}
+}
+
+/* The worker ends what was taken */
+static void vq_hand_over(struct virtiofs_vq *vq)
+{
+	if (!list_empty(&vq->taken))
+		queue_work(virtiofs_wq, &vq->work);
 }
 
 /*
  * Move submissions from the backlog into the ring, oldest first.  Returns
- * true if the device has to be notified.
+ * true if there were any.
  */
-static bool vq_feed(struct virtiofs_vq *vq)
+static bool vq_fill(struct virtiofs_vq *vq)
 {
 	bool added = false;
 	int nr;
@@ -254,8 +293,6 @@ static bool vq_feed(struct virtiofs_vq *vq)
 			queue_work(virtiofs_wq, &vq->work);
 		return false;
 	}
-	if (vq->backlog.first)
-		vq_arm(vq);
 	while (vq->backlog.first) {
 		nr = vq_add(vq, vq->backlog.first);
 		if (nr > 0) {
@@ -269,18 +306,50 @@ static bool vq_feed(struct virtiofs_vq *vq)
 			break;
 		}
 	}
-	if (!added || !virtqueue_kick_prepare(vq->ring))
+	return added;
+}
+
+/*
+ * Something has come into the ring, for which callbacks are as they shall be when
+ * the device sees it.  Returns true if the device has to be notified.
+ */
+static bool vq_kick_prepare(struct virtiofs_vq *vq)
+{
+	vq_arm(vq);
+	vq_hand_over(vq);
+	if (!virtqueue_kick_prepare(vq->ring))
 		return false;
 	vq->kicks++;
 	trace_virtiofs_kick(vq->vqs->index, vq->name, vq->nr_in_ring);
 	return true;
 }
 
-/* Returns true if @poll and the submission is in the ring: then poll. */
+/* Let the ring have what it has room for; true if the device has to be notified */
+static bool vq_feed(struct virtiofs_vq *vq)
+{
+	return vq_fill(vq) && vq_kick_prepare(vq);
+}
+
+/* If @link has just come into the ring, note that its submitter looks for it */
+static bool vq_poll_begin(struct virtiofs_vq *vq, struct llist_node *link)
+{
+	struct virtiofs_buf *buf;
+
+	buf = list_last_entry(&vq->in_ring, struct virtiofs_buf, node);
+	if (buf->link != link)
+		return false;
+	buf->polled = true;
+	vq->nr_polled++;
+	if (vq->nr_in_ring == vq->nr_polled)
+		vq_disarm(vq);
+	return true;
+}
+
+/* Returns true if @poll and the submission is in the ring: then look for its end. */
 static bool vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
 		      bool poll)
 {
-	bool notify;
+	bool added, notify;
 
 	/*
 	 * The ring is notified without the lock, since that may be a slow exit
@@ -290,20 +359,11 @@ static bool vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
 	rcu_read_lock();
 	spin_lock(&vq->lock);
 	vq->pending++;
-	poll = poll && !vq->dead && !vq->backlog.first;
-	if (poll) {
-		vq->pollers++;
-		vq_disarm(vq);
-	}
 	fifo_push(&vq->backlog, link);
 	/* An older backlog waits for a completion, which will feed the ring */
-	notify = vq->backlog.first == link && vq_feed(vq);
-	if (poll && vq->backlog.first) {
-		/* There is no room, so this will take long */
-		poll = false;
-		vq->pollers--;
-		vq_arm(vq);
-	}
+	added = vq->backlog.first == link && vq_fill(vq);
+	poll = poll && added && vq_poll_begin(vq, link);
+	notify = added && vq_kick_prepare(vq);
 	spin_unlock(&vq->lock);
 	if (notify)
 		virtqueue_notify(vq->ring);
@@ -430,44 +490,17 @@ static void vq_flush_work(struct work_struct *work)
 				       struct virtiofs_vq, flush));
 }
 
-/* The device gives @buf back, or never will */
-static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
-		    unsigned int len, int error, struct list_head *batch)
-{
-	lockdep_assert_held(&vq->lock);
-
-	buf->took = ktime_get_ns() - buf->since;
-	buf->len = len;
-	buf->error = error;
-	list_move_tail(&buf->node, batch);
-	vq->nr_in_ring -= buf->nr;
-	vq->bytes_in += len;
-}
-
-/*
- * Take what the device has returned.  It shall tell of what it still has, unless
- * somebody polls.
- */
+/* For the worker: all that the device has returned, whoever has taken it */
 static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 {
-	struct virtiofs_buf *buf;
-	unsigned int len;
-
 	lockdep_assert_held(&vq->lock);
 
-	if (vq->dead)
-		return;
-	vq_disarm(vq);
-	do {
-		while ((buf = virtqueue_get_buf(vq->ring, &len)))
-			vq_take(vq, buf, len, 0, batch);
-		if (vq->pollers || list_empty(&vq->in_ring))
-			break;
-		vq->callbacks = virtqueue_enable_cb(vq->ring);
-	} while (!vq->callbacks);
-	/* The device has returned what it never had, and returns no more */
-	if (unlikely(virtqueue_is_broken(vq->ring)))
-		virtiofs_vqs_kill_async(vq->vqs);
+	if (!vq->dead) {
+		vq_disarm(vq);
+		vq_take_all(vq, &vq->taken);
+		vq_arm(vq);
+	}
+	list_splice_tail_init(&vq->taken, batch);
 }
 
 /* Account for @nr submissions that have ended, and use what they had */
@@ -491,7 +524,8 @@ static void vq_ended(struct virtiofs_vq *vq, unsigned int nr,
 }
 
 /* End the requests of @batch and give their bufs back */
-static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
+static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch,
+			 bool may_sleep)
 {
 	struct virtiofs_buf *buf;
 	unsigned int nr = 0;
@@ -499,39 +533,56 @@ static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 	list_for_each_entry(buf, batch, node) {
 		nr += buf->nr;
 		vq->ops->done(buf->link, buf, buf->error);
-		cond_resched();
+		if (may_sleep)
+			cond_resched();
 	}
 	vq_ended(vq, nr, batch);
 }
 
-/* Look whether the device has returned something, and end that */
+/*
+ * Look whether the device has returned something.  What somebody looks for is ended
+ * here, by whomever; the end of anything else may sleep, which is for the worker.
+ */
 static void vq_poll_ring(struct virtiofs_vq *vq)
 {
-	struct virtiofs_buf *buf;
+	struct virtiofs_buf *buf, *next;
 	LIST_HEAD(batch);
+	LIST_HEAD(mine);
 
 	/* Somebody else is about to look */
 	if (!spin_trylock(&vq->lock))
 		return;
-	vq_harvest(vq, &batch);
-	list_for_each_entry(buf, &batch, node)
-		vq->polled += buf->nr;
+	if (!vq->dead)
+		vq_take_all(vq, &batch);
+	list_for_each_entry_safe(buf, next, &batch, node) {
+		if (buf->polled)
+			list_move_tail(&buf->node, &mine);
+	}
+	list_splice_tail_init(&batch, &vq->taken);
+	vq_hand_over(vq);
+	vq->polled += list_count_nodes(&mine);
 	spin_unlock(&vq->lock);
-	if (!list_empty(&batch))
-		vq_end_batch(vq, &batch);
+	if (!list_empty(&mine))
+		vq_end_batch(vq, &mine, false);
 }
 
-/* The last one to leave has the device tell of what it still has */
-static void vq_poll_end(struct virtiofs_vq *vq)
+/* The submitter looks no longer, so the device shall tell */
+static void vq_poll_end(struct virtiofs_vq *vq, struct llist_node *link)
 {
-	LIST_HEAD(batch);
+	struct virtiofs_buf *buf;
 
 	spin_lock(&vq->lock);
-	vq->pollers--;
-	vq_harvest(vq, &batch);
+	list_for_each_entry(buf, &vq->in_ring, node) {
+		if (buf->link == link) {
+			buf->polled = false;
+			vq->nr_polled--;
+			break;
+		}
+	}
+	if (!vq->dead)
+		vq_arm(vq);
+	vq_hand_over(vq);
 	spin_unlock(&vq->lock);
-	if (!list_empty(&batch))
-		vq_end_batch(vq, &batch);
 }
 
 /*
@@ -566,8 +617,8 @@ static bool vq_may_poll(struct virtiofs_vq *vq, u64 until)
  * @ended: has it ended?
  * @ns: how long to look, in nanoseconds
  *
- * As virtiofs_vq_submit(), but while this looks the device need not interrupt, and
- * whatever it returns is ended by the caller, without the worker.
+ * As virtiofs_vq_submit(), but while this looks the device need not interrupt for
+ * it.  Its done(), and those of others that are looked for, must not sleep.
  *
  * Context: process context, no lock held that a done() takes.  Spins, and does
  * not sleep.
@@ -578,21 +629,28 @@ bool virtiofs_vq_submit_poll(struct virtiofs_vq *vq, struct llist_node *link,
 			     virtiofs_ended_fn ended, u64 ns)
 {
 	u64 since = ktime_get_ns();
-	bool yes;
+	bool yes = false;
 
-	if (!vq_submit(vq, link, true))
+	/* There the queue's lock may sleep */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		virtiofs_vq_submit(vq, link);
 		return false;
-	for (;;) {
-		vq_poll_ring(vq);
-		if (ended(link) || !vq_may_poll(vq, since + ns))
-			break;
-		cpu_relax();
 	}
-	vq_poll_end(vq);
-	yes = ended(link);
-	if (trace_virtiofs_poll_enabled())
-		trace_virtiofs_poll(vq->vqs->index, vq->name, yes,
-				    ktime_get_ns() - since);
+	/* Others that look rely on who has taken their requests */
+	preempt_disable();
+	if (vq_submit(vq, link, true)) {
+		do {
+			cpu_relax();
+			vq_poll_ring(vq);
+			yes = ended(link);
+		} while (!yes && vq_may_poll(vq, since + ns));
+		if (!yes)
+			vq_poll_end(vq, link);
+		if (trace_virtiofs_poll_enabled())
+			trace_virtiofs_poll(vq->vqs->index, vq->name, yes,
+					    ktime_get_ns() - since);
+	}
+	preempt_enable();
 	return yes;
 }
 
@@ -658,7 +716,7 @@ static void vq_work(struct work_struct *work)
 		virtqueue_notify(vq->ring);
 	rcu_read_unlock();
 
-	vq_end_batch(vq, &batch);
+	vq_end_batch(vq, &batch, true);
 	vq_end_fifo(vq, &failed, -EIO);
 	vq_end_fifo(vq, &orphans, -ENOTCONN);
 }
@@ -738,6 +796,7 @@ static void vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 	vq->callbacks = true;
 	INIT_LIST_HEAD(&vq->free);
 	INIT_LIST_HEAD(&vq->in_ring);
+	INIT_LIST_HEAD(&vq->taken);
 	INIT_WORK(&vq->work, vq_work);
 	INIT_DELAYED_WORK(&vq->flush, vq_flush_work);
 	timer_setup(&vq->retry, vq_retry, 0);
@@ -977,6 +1036,7 @@ static void vq_detach(struct virtiofs_vq *vq)
 
 	fifo_init(&orphans);
 	spin_lock(&vq->lock);
+	list_splice_init(&vq->taken, &batch);
 	/* Answers that came before the reset are good */
 	while ((buf = virtqueue_get_buf(vq->ring, &len)))
 		vq_take(vq, buf, len, 0, &batch);
@@ -987,7 +1047,7 @@ static void vq_detach(struct virtiofs_vq *vq)
 	fifo_splice(&orphans, &vq->deferred);
 	spin_unlock(&vq->lock);
 
-	vq_end_batch(vq, &batch);
+	vq_end_batch(vq, &batch, true);
 	vq_end_fifo(vq, &orphans, -ECONNABORTED);
 }
 

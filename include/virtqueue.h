@@ -55,6 +55,7 @@ struct virtiofs_fifo {
  *	a batch of completed ones
  * @link: the submission that has this place
  * @nr: how many submissions have it, @link and those linked behind it
+ * @polled: the submitter looks for its end
  * @since: when it came into the ring, in nanoseconds of ktime_get_ns()
  * @took: how long the device had it, in nanoseconds
  * @len: number of bytes that the device claims to have written
@@ -69,6 +70,7 @@ struct virtiofs_buf {
 	struct list_head node;
 	struct llist_node *link;
 	unsigned int nr;
+	bool polled;
 	u64 since;
 	u64 took;
 	unsigned int len;
@@ -113,7 +115,8 @@ struct virtiofs_sgl {
  *	in @buf; or one, if @buf is NULL because the device never had it.
  *	@error is 0 when the device returned the request, else the reason.
  *	Each submission that is not cancelled ends once.
- *	Context: process context, no lock held.
+ *	Context: process context, no lock held; but preemption is disabled at
+ *	the end of one that is looked for, see virtiofs_vq_submit_poll().
  */
 struct virtiofs_vq_ops {
 	int (*map)(struct llist_node *link, struct virtiofs_buf *buf,
@@ -179,16 +182,17 @@ struct virtiofs_vq_stats {
  * @flush: moves what is deferred to the backlog, pending while there is any
  * @retry: starts @work when an empty ring lacked memory to take a request
  * @idle: woken when @pending becomes 0
- * @pollers: number of submitters that poll; the device need not interrupt then
+ * @nr_polled: number of submissions in the ring that their submitters look for
  * @callbacks: the device shall interrupt
+ * @taken: bufs that the device has returned, for the worker to end
  * @polled: see struct virtiofs_vq_stats
  * @interrupts: see struct virtiofs_vq_stats; of the interrupt's handler alone
  * @kicks: see struct virtiofs_vq_stats
  * @bytes_out: see struct virtiofs_vq_stats
  * @bytes_in: see struct virtiofs_vq_stats
  *
- * Whenever the device has a request and nobody polls, @callbacks is true: at each
- * end of a lock hold, so that no completion is left to itself.
+ * Whenever the device has a request that nobody looks for, @callbacks is true: at
+ * each end of a lock hold, so that no completion is left to itself.
  *
  * A submission is deferred, on the backlog, in the ring, on a batch of the
  * worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is
@@ -205,8 +209,9 @@ struct virtiofs_vq {
 	struct virtqueue *ring;
 	struct list_head in_ring;
 	unsigned int nr_in_ring;
-	unsigned int pollers;
+	unsigned int nr_polled;
 	bool callbacks;
+	struct list_head taken;
 	unsigned int pending;
 	u64 completed;
 	struct virtiofs_fifo backlog;
@@ -289,7 +294,7 @@ bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
  * typedef virtiofs_ended_fn - has a submission ended?
  * @link: the submission
  *
- * Context: process context, no lock held.
+ * Context: no lock held, but preemption is disabled.
  */
 typedef bool (*virtiofs_ended_fn)(struct llist_node *link);
 

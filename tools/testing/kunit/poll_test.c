@@ -131,7 +131,7 @@ static void poller_that_leaves_is_told(struct kunit *test)
 	expect_good(test, &reqs[0]);
 }
 
-static void poller_ends_what_others_have_submitted(struct kunit *test)
+static void poller_takes_what_others_have_submitted(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 2);
@@ -141,10 +141,12 @@ static void poller_ends_what_others_have_submitted(struct kunit *test)
 	plain_submit(mock, &reqs[0]);
 	pop_only(mock, &chain);
 	len = plain_serve(mock, REQUESTS, &chain);
+	/* No interrupt, so this is seen by nobody else */
 	mock_push(mock, REQUESTS, chain.head, len);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
 	be_prompt(mock, true);
 	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[1], LONG));
+	plain_wait(mock, 2);
 	expect_good(test, &reqs[0]);
 	expect_good(test, &reqs[1]);
 }
@@ -207,22 +209,60 @@ static void poller_run(struct work_struct *work)
 	plain_submit_poll(poller->mock, poller->req, LONG);
 }
 
-static void kill_takes_the_ring_from_a_poller(struct kunit *test)
+/* A request that somebody else looks for, and that the device has */
+static void poller_start(struct poller *poller, struct mock_device *mock,
+			 struct plain_req *req)
 {
-	struct mock_device *mock = device(test);
-	struct plain_req *reqs = plain_reqs(mock, 1);
-	struct poller poller = { .mock = mock, .req = reqs };
 	struct virtiofs_vq_stats stats = {};
 
-	INIT_WORK_ONSTACK(&poller.work, poller_run);
-	queue_work(mock->wq, &poller.work);
+	poller->mock = mock;
+	poller->req = req;
+	INIT_WORK_ONSTACK(&poller->work, poller_run);
+	queue_work(mock->wq, &poller->work);
 	while (!stats.in_flight) {
 		schedule_timeout_uninterruptible(1);
 		virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
 	}
+}
+
+static void poller_end(struct poller *poller)
+{
+	flush_work(&poller->work);
+	destroy_work_on_stack(&poller->work);
+}
+
+static void who_does_not_look_is_told_while_another_looks(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	struct mock_chain looked_for, other;
+	struct poller poller;
+	unsigned int before;
+
+	poller_start(&poller, mock, &reqs[0]);
+	pop_only(mock, &looked_for);
+	before = interrupts(mock);
+	plain_submit(mock, &reqs[1]);
+	pop_only(mock, &other);
+	plain_answer(mock, &other);
+	KUNIT_EXPECT_EQ(test, before + 1, interrupts(mock));
+	plain_wait(mock, 1);
+	expect_good(test, &reqs[1]);
+	plain_answer(mock, &looked_for);
+	poller_end(&poller);
+	plain_wait(mock, 2);
+	expect_good(test, &reqs[0]);
+}
+
+static void kill_takes_the_ring_from_a_poller(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+	struct poller poller;
+
+	poller_start(&poller, mock, &reqs[0]);
 	virtiofs_vqs_kill(plain_of(mock)->vqs);
-	flush_work(&poller.work);
-	destroy_work_on_stack(&poller.work);
+	poller_end(&poller);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
 	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[0].error);
 }
@@ -231,7 +271,9 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(polled_request_needs_no_interrupt, shape_gen_params),
 	KUNIT_CASE_PARAM(request_after_a_polled_one_is_told_of, shape_gen_params),
 	KUNIT_CASE_PARAM(poller_that_leaves_is_told, shape_gen_params),
-	KUNIT_CASE_PARAM(poller_ends_what_others_have_submitted, shape_gen_params),
+	KUNIT_CASE_PARAM(poller_takes_what_others_have_submitted, shape_gen_params),
+	KUNIT_CASE_PARAM(who_does_not_look_is_told_while_another_looks,
+			 shape_gen_params),
 	KUNIT_CASE_PARAM(request_that_a_poller_leaves_behind_is_told_of,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(full_ring_is_not_looked_at, shape_gen_params),
