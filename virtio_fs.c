@@ -552,6 +552,20 @@ static void device_changed(struct virtiofs_vqs *vqs)
 		schedule_work(&dev->state_work);
 }
 
+static int device_start(struct virtiofs_device *dev)
+{
+	struct virtiofs_vqs *vqs;
+
+	lockdep_assert_held(&dev->lock);
+
+	vqs = virtiofs_vqs_start(dev->vdev, dev->nr_request,
+				 &virtiofs_glue_vqs_ops, device_changed);
+	if (IS_ERR(vqs))
+		return PTR_ERR(vqs);
+	dev->vqs = vqs;
+	return 0;
+}
+
 static int virtiofs_probe(struct virtio_device *vdev)
 {
 	struct virtiofs_device *dev;
@@ -573,12 +587,10 @@ static int virtiofs_probe(struct virtio_device *vdev)
 	if (err)
 		goto err_put_dev;
 
-	dev->vqs = virtiofs_vqs_start(vdev, dev->nr_request,
-				      &virtiofs_glue_vqs_ops, device_changed);
-	if (IS_ERR(dev->vqs)) {
-		err = PTR_ERR(dev->vqs);
+	scoped_guard(mutex, &dev->lock)
+		err = device_start(dev);
+	if (err)
 		goto err_put_dev;
-	}
 
 	err = device_list(dev);
 	if (err)
@@ -657,7 +669,6 @@ static int device_negotiate(struct virtio_device *vdev)
 /* Give the device new queues if a session before has lost its */
 static int device_revive(struct virtiofs_device *dev)
 {
-	struct virtiofs_vqs *vqs;
 	int err;
 
 	lockdep_assert_held(&dev->lock);
@@ -671,14 +682,10 @@ static int device_revive(struct virtiofs_device *dev)
 	err = device_negotiate(dev->vdev);
 	if (err)
 		goto err_reset;
-	vqs = virtiofs_vqs_start(dev->vdev, dev->nr_request,
-				 &virtiofs_glue_vqs_ops, device_changed);
-	if (IS_ERR(vqs)) {
-		err = PTR_ERR(vqs);
+	err = device_start(dev);
+	if (err)
 		goto err_reset;
-	}
-	dev->vqs = vqs;
-	device_changed(vqs);
+	device_changed(dev->vqs);
 	return 0;
 
 err_reset:
@@ -931,13 +938,23 @@ static int __maybe_unused virtiofs_reset_prepare(struct virtio_device *vdev)
 	return 0;
 }
 
-/* If the device does not start now, it is tried again for the next mount */
+/*
+ * The virtio core has reset the device.  If the driver was bound in the middle of a
+ * reset of the function, this is the first that it hears of it: its queues are lost,
+ * or not yet made.  If the device does not start now, it is tried again for the
+ * next mount.
+ */
 static int virtiofs_restore(struct virtio_device *vdev)
 {
 	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
 	int err;
 
+	if (!dev)
+		return 0;
 	guard(mutex)(&dev->lock);
+	if (!dev->vqs)
+		return 0;
+	virtiofs_vqs_kill(dev->vqs);
 	err = device_revive(dev);
 	if (err)
 		dev_err(&vdev->dev, "the device does not start again (%d)\n", err);

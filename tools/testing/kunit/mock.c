@@ -76,8 +76,11 @@ static void mock_set_status(struct virtio_device *vdev, u8 status)
 static void mock_reset(struct virtio_device *vdev)
 {
 	struct mock_device *mock = mock_of(vdev);
+	unsigned int i;
 
 	spin_lock(&mock->lock);
+	for (i = 0; i < MOCK_MAX_QUEUES; i++)
+		mock->queue[i].enabled = false;
 	mock->live = false;
 	mock->status = 0;
 	mock->resets++;
@@ -148,6 +151,7 @@ static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
 		queue->signalled = 0;
 		queue->notified = 0;
 		queue->interrupts = 0;
+		queue->enabled = true;
 		queue->ring = rings[i];
 		mock->nr_queues = i + 1;
 	}

@@ -77,6 +77,7 @@ typedef s64 (*mock_handler_fn)(struct mock_device *mock, unsigned int index,
  * struct mock_queue - the device's side of a queue
  * @mock: the device
  * @ring: the driver's virtqueue; NULL when there is none
+ * @enabled: set up by the driver, and not forgotten by a reset since
  * @next_avail: number of requests that were taken out
  * @used: number of requests that were returned
  * @signalled: @used at the last interrupt
@@ -87,6 +88,7 @@ typedef s64 (*mock_handler_fn)(struct mock_device *mock, unsigned int index,
 struct mock_queue {
 	struct mock_device *mock;
 	struct virtqueue *ring;
+	bool enabled;
 	u16 next_avail;
 	u16 used;
 	u16 signalled;

@@ -111,7 +111,7 @@ static void queue_interrupt(struct mock_queue *queue)
 static bool queue_is_live(struct mock_queue *queue)
 {
 	lockdep_assert_held(&queue->mock->lock);
-	return queue->mock->live && queue->ring;
+	return queue->mock->live && queue->enabled && queue->ring;
 }
 
 /**

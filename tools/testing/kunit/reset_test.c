@@ -144,6 +144,19 @@ static void reset_of_the_function_ends_the_session(struct kunit *test)
 }
 #endif
 
+#ifdef VIRTIOFS_HAVE_RESET_METHODS
+/* The driver was bound between the two, so nobody told it of the first */
+static void reset_that_was_not_announced_costs_the_queues(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+
+	KUNIT_EXPECT_EQ(test, 0, virtio_device_reset_done(&mock->vdev));
+	server_mount(mock);
+	expect_truth(mock);
+	server_unmount(server_of(mock));
+}
+#endif
+
 static struct kunit_case reset_cases[] = {
 	KUNIT_CASE(device_that_is_gone_is_not_waited_for),
 	KUNIT_CASE(interrupt_after_the_reset_does_no_harm),
@@ -166,6 +179,7 @@ static struct kunit_case sleep_cases[] = {
 #endif
 #ifdef VIRTIOFS_HAVE_RESET_METHODS
 	KUNIT_CASE(reset_of_the_function_ends_the_session),
+	KUNIT_CASE(reset_that_was_not_announced_costs_the_queues),
 #endif
 	{}
 };

@@ -57,13 +57,13 @@ known
 claim share_unmounts umount /mnt
 [ ! -e $URING ] || echo Y >$URING
 
-refusing init_of_another unique 'Input/output error'
-refusing init_without_length len=0 'Input/output error'
-refusing init_silent silent 'Input/output error'
-refusing init_error error=-12 'Cannot allocate memory|Out of memory'
-refusing init_positive_error error=5 'Input/output error'
-refusing init_major_of_the_past init_major=6 'Protocol not supported'
-refusing init_major_of_the_future init_major=8 'Protocol not supported'
+refusing init_of_another unique 'no session with the server \(error -5\)'
+refusing init_without_length len=0 'no session with the server \(error -5\)'
+refusing init_silent silent 'no session with the server \(error -5\)'
+refusing init_error error=-12 'no session with the server \(error -12\)'
+refusing init_positive_error error=5 'no session with the server \(error -5\)'
+refusing init_major_of_the_past init_major=6 'the server speaks version 6 of FUSE'
+refusing init_major_of_the_future init_major=8 'the server speaks version 8 of FUSE'
 serving init_minor_of_the_future init_minor=1000
 serving init_short cut=24
 serving init_without_flags init_flags=0

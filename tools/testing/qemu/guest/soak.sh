@@ -60,7 +60,7 @@ fresh()
 		tries=$((tries + 1))
 		[ $tries -lt 60 ] || return 1
 		! mounted /mnt || umount /mnt 2>/dev/null || umount -l /mnt
-		mount_share 2>/dev/null || sleep 0.2
+		timeout 120 mount -t virtiofs myfs /mnt 2>/dev/null || sleep 0.2
 	done
 }
 
