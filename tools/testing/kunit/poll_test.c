@@ -235,20 +235,22 @@ static void who_does_not_look_is_told_while_another_looks(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 2);
-	struct mock_chain looked_for, other;
+	struct mock_chain *chains = kunit_kcalloc(test, 2, sizeof(*chains),
+						  GFP_KERNEL);
 	struct poller poller;
 	unsigned int before;
 
+	KUNIT_ASSERT_NOT_NULL(test, chains);
 	poller_start(&poller, mock, &reqs[0]);
-	pop_only(mock, &looked_for);
+	pop_only(mock, &chains[0]);
 	before = interrupts(mock);
 	plain_submit(mock, &reqs[1]);
-	pop_only(mock, &other);
-	plain_answer(mock, &other);
+	pop_only(mock, &chains[1]);
+	plain_answer(mock, &chains[1]);
 	KUNIT_EXPECT_EQ(test, before + 1, interrupts(mock));
 	plain_wait(mock, 1);
 	expect_good(test, &reqs[1]);
-	plain_answer(mock, &looked_for);
+	plain_answer(mock, &chains[0]);
 	poller_end(&poller);
 	plain_wait(mock, 2);
 	expect_good(test, &reqs[0]);
