@@ -34,6 +34,7 @@ struct plain {
  * @number: what the request says; the honest reply is its complement
  * @segs: number of further pages that it comes with
  * @pages: the pages
+ * @polled: its submitter looks for its end, which may not sleep then
  * @ends: how often done() was called
  * @turn: how many requests had ended before
  * @had_buf: done() was given a reply
@@ -47,6 +48,7 @@ struct plain_req {
 	u32 number;
 	unsigned int segs;
 	struct page *pages;
+	bool polled;
 	atomic_t ends;
 	unsigned int turn;
 	bool had_buf;
