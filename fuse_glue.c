@@ -470,10 +470,32 @@ static void glue_send_forget_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	fuse_request_end(req);
 }
 
+/*
+ * The caller waits here already, where the interrupt wakes it up and it ends the
+ * request itself.  With a signal it goes on waiting in the FUSE client, which
+ * knows what to do about that.
+ */
+static void glue_submit_sync(struct glue_conn *conn, struct virtiofs_vq *vq,
+			     struct fuse_req *req)
+{
+	bool exiting = current->flags & PF_EXITING;
+	struct virtiofs_waiter waiter;
+
+	if (virtiofs_poll_submit(conn, vq, req, &waiter))
+		return;
+	virtiofs_watch_requests(conn);
+	if (virtiofs_vq_wait(vq, &waiter, exiting ? 0 : MAX_SCHEDULE_TIMEOUT))
+		return;
+	/* The caller has a reference to a request that it waits for */
+	if (unlikely(exiting))
+		virtiofs_leave_exiting(conn, req);
+}
+
 static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	struct glue_conn *conn = fiq->priv;
-	bool background = test_bit(FR_BACKGROUND, &req->flags);
+	bool sync = test_bit(FR_ISREPLY, &req->flags) &&
+		    !test_bit(FR_BACKGROUND, &req->flags);
 	struct virtiofs_vq *vq = virtiofs_vqs_pick(conn->session->vqs);
 
 	glue_assign_unique(fiq, req);
@@ -488,12 +510,12 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	glue_sub_of(req)->orphan = NULL;
 	trace_virtiofs_request(conn->session->tag, vq->name, req->in.h.unique,
 			       req->in.h.opcode, req->in.h.nodeid, req->in.h.len);
-	if (virtiofs_poll_submit(conn, vq, req))
-		return;
-	virtiofs_watch_requests(conn);
-	/* The caller has a reference to a request that it waits for */
-	if (unlikely(current->flags & PF_EXITING) && !background)
-		virtiofs_leave_exiting(conn, req);
+	if (sync) {
+		glue_submit_sync(conn, vq, req);
+	} else {
+		virtiofs_vq_submit(vq, &glue_sub_of(req)->link);
+		virtiofs_watch_requests(conn);
+	}
 }
 
 const struct fuse_iqueue_ops virtiofs_glue_fiq_ops = {

@@ -60,9 +60,7 @@ static struct glue_poll *glue_poll_class(struct glue_conn *conn,
 {
 	u32 opcode = req->in.h.opcode;
 
-	if (!test_bit(FR_ISREPLY, &req->flags) ||
-	    test_bit(FR_BACKGROUND, &req->flags) ||
-	    opcode >= GLUE_POLL_OPCODES || glue_may_last(opcode))
+	if (opcode >= GLUE_POLL_OPCODES || glue_may_last(opcode))
 		return NULL;
 	return &conn->poll[glue_payload(req) > POLL_LARGE][opcode];
 }
@@ -89,35 +87,28 @@ static void glue_poll_learn(struct glue_poll *poll, bool found)
 	WRITE_ONCE(poll->losses, losses);
 }
 
-/* See virtiofs_ended_fn */
-static bool glue_is_finished(struct llist_node *link)
-{
-	return test_bit(FR_FINISHED, &glue_req_of(link)->flags);
-}
-
 /**
  * virtiofs_poll_submit() - submit a request, and look for its reply if that pays
  * @conn: the connection
  * @vq: a queue
- * @req: the request; if it is looked for, its caller waits for it
+ * @req: a request whose caller waits for it
+ * @waiter: for virtiofs_vq_wait(), to be called if this returns false
  *
  * Context: that of the caller.  Spins for conn->poll_us at the longest.
  * Return: true if the request has ended; then only its caller's reference is left.
  */
 bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
-			  struct fuse_req *req)
+			  struct fuse_req *req, struct virtiofs_waiter *waiter)
 {
 	struct glue_poll *poll = glue_poll_class(conn, req);
 	struct llist_node *link = &glue_sub_of(req)->link;
 	u64 ns = (u64)READ_ONCE(conn->poll_us) * NSEC_PER_USEC;
 	u64 since;
 
-	if (!poll || !ns || !glue_poll_pays(poll)) {
-		virtiofs_vq_submit(vq, link);
-		return false;
-	}
+	if (!poll || !ns || !glue_poll_pays(poll))
+		return virtiofs_vq_submit_wait(vq, link, waiter, 0);
 	since = ktime_get_ns();
-	if (virtiofs_vq_submit_poll(vq, link, glue_is_finished, ns)) {
+	if (virtiofs_vq_submit_wait(vq, link, waiter, ns)) {
 		glue_poll_learn(poll, true);
 		return true;
 	}

@@ -3,10 +3,11 @@
  * virtqueues of a virtio-fs device.
  *
  * Submissions go into a ring in the order in which they came, as far as the
- * ring has room, and end in the worker.  Knows virtio, but neither FUSE nor
- * file systems.
+ * ring has room, and end with who waits for them, or else in the worker.
+ * Knows virtio, but neither FUSE nor file systems.
  */
 
+#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/group_cpus.h>
 #include <linux/interrupt.h>
@@ -180,7 +181,7 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 
 	buf->link = link;
 	buf->nr = nr;
-	buf->polled = false;
+	buf->waiter = NULL;
 	buf->since = ktime_get_ns();
 	list_move_tail(&buf->node, &vq->in_ring);
 	vq->nr_in_ring += nr;
@@ -220,32 +221,55 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 	return true;
 }
 
+/* The worker has something to do; it looks into the ring as well */
+static void vq_call_worker(struct virtiofs_vq *vq)
+{
+	vq->reaping = true;
+	queue_work(virtiofs_wq, &vq->work);
+}
+
 /* The device gives @buf back, or never will */
 static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
-		    unsigned int len, int error, struct list_head *batch)
+		    unsigned int len, int error)
 {
+	struct virtiofs_waiter *waiter = buf->waiter;
+
 	lockdep_assert_held(&vq->lock);
 
 	buf->took = ktime_get_ns() - buf->since;
 	buf->len = len;
 	buf->error = error;
-	list_move_tail(&buf->node, batch);
 	vq->nr_in_ring -= buf->nr;
-	vq->nr_polled -= buf->polled;
 	vq->bytes_in += len;
+	if (!waiter) {
+		list_move_tail(&buf->node, &vq->taken);
+		return;
+	}
+	list_del_init(&buf->node);
+	vq->nr_polled -= waiter->polls;
+	vq->polled += waiter->polls;
+	/* Who sees it takes the lock before @waiter goes, so that is not yet */
+	smp_store_release(&waiter->returned, true);
+	complete(&waiter->end);
 }
 
 /* Take all that the device has returned */
-static void vq_take_all(struct virtiofs_vq *vq, struct list_head *batch)
+static void vq_reap(struct virtiofs_vq *vq)
 {
 	struct virtiofs_buf *buf;
 	unsigned int len;
+	bool any = false;
 
-	while ((buf = virtqueue_get_buf(vq->ring, &len)))
-		vq_take(vq, buf, len, 0, batch);
+	while ((buf = virtqueue_get_buf(vq->ring, &len))) {
+		vq_take(vq, buf, len, 0);
+		any = true;
+	}
 	/* The device has returned what it never had, and returns no more */
 	if (unlikely(virtqueue_is_broken(vq->ring)))
 		virtiofs_vqs_kill_async(vq->vqs);
+	/* Ends that nobody waits for, and room for more */
+	if (!list_empty(&vq->taken) || (any && vq->backlog.first))
+		vq_call_worker(vq);
 }
 
 static void vq_disarm(struct virtiofs_vq *vq)
@@ -261,20 +285,22 @@ static void vq_disarm(struct virtiofs_vq *vq)
  */
 static void vq_arm(struct virtiofs_vq *vq)
 {
-	while (!vq->callbacks && vq->nr_in_ring > vq->nr_polled) {
+	while (!vq->callbacks && !vq->reaping &&
+	       vq->nr_in_ring > vq->nr_polled) {
 		vq->callbacks = virtqueue_enable_cb(vq->ring);
 		if (!vq->callbacks) {
 			virtqueue_disable_cb(vq->ring);
-			vq_take_all(vq, &vq->taken);
+			vq_reap(vq);
 		}
 	}
 }
 
-/* The worker ends what was taken */
-static void vq_hand_over(struct virtiofs_vq *vq)
+/* Somebody has told that the device has returned something, or wants to know */
+static void vq_look(struct virtiofs_vq *vq)
 {
-	if (!list_empty(&vq->taken))
-		queue_work(virtiofs_wq, &vq->work);
+	vq_disarm(vq);
+	vq_reap(vq);
+	vq_arm(vq);
 }
 
 /*
@@ -316,7 +342,6 @@ static bool vq_fill(struct virtiofs_vq *vq)
 static bool vq_kick_prepare(struct virtiofs_vq *vq)
 {
 	vq_arm(vq);
-	vq_hand_over(vq);
 	if (!virtqueue_kick_prepare(vq->ring))
 		return false;
 	vq->kicks++;
@@ -330,45 +355,46 @@ static bool vq_feed(struct virtiofs_vq *vq)
 	return vq_fill(vq) && vq_kick_prepare(vq);
 }
 
-/* If @link has just come into the ring, note that its submitter looks for it */
-static bool vq_poll_begin(struct virtiofs_vq *vq, struct llist_node *link)
+/* If @link has just come into the ring, note that its submitter waits for it */
+static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
+		      struct virtiofs_waiter *waiter)
 {
 	struct virtiofs_buf *buf;
 
 	buf = list_last_entry(&vq->in_ring, struct virtiofs_buf, node);
 	if (buf->link != link)
-		return false;
-	buf->polled = true;
-	vq->nr_polled++;
+		return;
+	buf->waiter = waiter;
+	waiter->buf = buf;
+	vq->nr_polled += waiter->polls;
 	if (vq->nr_in_ring == vq->nr_polled)
 		vq_disarm(vq);
-	return true;
 }
 
-/* Returns true if @poll and the submission is in the ring: then look for its end. */
-static bool vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
-		      bool poll)
+/* @waiter, or NULL, gets a buf if the submission has come into the ring */
+static void vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
+		      struct virtiofs_waiter *waiter)
 {
-	bool added, notify;
+	bool notify = false;
 
 	/*
 	 * The ring is notified without the lock, since that may be a slow exit
 	 * to the hypervisor.  virtiofs_vqs_kill() waits for this section before
 	 * it takes the ring away.
 	 */
-	rcu_read_lock();
-	spin_lock(&vq->lock);
-	vq->pending++;
-	fifo_push(&vq->backlog, link);
-	/* An older backlog waits for a completion, which will feed the ring */
-	added = vq->backlog.first == link && vq_fill(vq);
-	poll = poll && added && vq_poll_begin(vq, link);
-	notify = added && vq_kick_prepare(vq);
-	spin_unlock(&vq->lock);
+	guard(rcu)();
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		vq->pending++;
+		fifo_push(&vq->backlog, link);
+		/* An older backlog waits for a completion, which will feed the ring */
+		if (vq->backlog.first == link && vq_fill(vq)) {
+			if (waiter)
+				vq_attach(vq, link, waiter);
+			notify = vq_kick_prepare(vq);
+		}
+	}
 	if (notify)
 		virtqueue_notify(vq->ring);
-	rcu_read_unlock();
-	return poll;
 }
 
 /**
@@ -383,7 +409,7 @@ static bool vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
  */
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
 {
-	vq_submit(vq, link, false);
+	vq_submit(vq, link, NULL);
 }
 
 static bool vq_flush(struct virtiofs_vq *vq)
@@ -411,19 +437,18 @@ void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 {
 	bool notify = false;
 
-	/* See virtiofs_vq_submit() */
-	rcu_read_lock();
-	spin_lock(&vq->lock);
-	vq->pending++;
-	fifo_push(&vq->deferred, link);
-	if (!vq->dead && vq->deferred.nr < enough)
-		queue_delayed_work(virtiofs_wq, &vq->flush, delay);
-	else
-		notify = vq_flush(vq);
-	spin_unlock(&vq->lock);
+	/* See vq_submit() */
+	guard(rcu)();
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		vq->pending++;
+		fifo_push(&vq->deferred, link);
+		if (!vq->dead && vq->deferred.nr < enough)
+			queue_delayed_work(virtiofs_wq, &vq->flush, delay);
+		else
+			notify = vq_flush(vq);
+	}
 	if (notify)
 		virtqueue_notify(vq->ring);
-	rcu_read_unlock();
 }
 
 /**
@@ -436,13 +461,11 @@ void virtiofs_vq_flush(struct virtiofs_vq *vq)
 {
 	bool notify;
 
-	rcu_read_lock();
-	spin_lock(&vq->lock);
-	notify = vq_flush(vq);
-	spin_unlock(&vq->lock);
+	guard(rcu)();
+	scoped_guard(spinlock_irqsave, &vq->lock)
+		notify = vq_flush(vq);
 	if (notify)
 		virtqueue_notify(vq->ring);
-	rcu_read_unlock();
 }
 
 /**
@@ -455,10 +478,9 @@ void virtiofs_vq_flush(struct virtiofs_vq *vq)
 void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
 			 const struct virtiofs_vq_ops *ops)
 {
-	spin_lock(&vq->lock);
 	/* Who calls done() does not look here under the lock */
-	WRITE_ONCE(vq->ops, ops);
-	spin_unlock(&vq->lock);
+	scoped_guard(spinlock_irqsave, &vq->lock)
+		WRITE_ONCE(vq->ops, ops);
 }
 
 /**
@@ -470,18 +492,18 @@ void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
  */
 void virtiofs_vq_stats(struct virtiofs_vq *vq, struct virtiofs_vq_stats *stats)
 {
-	spin_lock(&vq->lock);
-	*stats = (struct virtiofs_vq_stats){
-		.requests = vq->completed,
-		.in_flight = vq->nr_in_ring,
-		.backlog = vq->backlog.nr + vq->deferred.nr,
-		.polled = vq->polled,
-		.interrupts = READ_ONCE(vq->interrupts),
-		.kicks = vq->kicks,
-		.bytes_out = vq->bytes_out,
-		.bytes_in = vq->bytes_in,
-	};
-	spin_unlock(&vq->lock);
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		*stats = (struct virtiofs_vq_stats){
+			.requests = vq->completed,
+			.in_flight = vq->nr_in_ring,
+			.backlog = vq->backlog.nr + vq->deferred.nr,
+			.polled = vq->polled,
+			.interrupts = vq->interrupts,
+			.kicks = vq->kicks,
+			.bytes_out = vq->bytes_out,
+			.bytes_in = vq->bytes_in,
+		};
+	}
 }
 
 static void vq_flush_work(struct work_struct *work)
@@ -490,42 +512,27 @@ static void vq_flush_work(struct work_struct *work)
 				       struct virtiofs_vq, flush));
 }
 
-/* For the worker: all that the device has returned, whoever has taken it */
-static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
-{
-	lockdep_assert_held(&vq->lock);
-
-	if (!vq->dead) {
-		vq_disarm(vq);
-		vq_take_all(vq, &vq->taken);
-		vq_arm(vq);
-	}
-	list_splice_tail_init(&vq->taken, batch);
-}
-
 /* Account for @nr submissions that have ended, and use what they had */
 static void vq_ended(struct virtiofs_vq *vq, unsigned int nr,
 		     struct list_head *batch)
 {
 	bool notify;
 
-	rcu_read_lock();
-	spin_lock(&vq->lock);
-	list_splice_init(batch, &vq->free);
-	vq->pending -= nr;
-	WRITE_ONCE(vq->completed, vq->completed + nr);
-	if (!vq->pending && wq_has_sleeper(&vq->idle))
-		wake_up_all(&vq->idle);
-	notify = vq_feed(vq);
-	spin_unlock(&vq->lock);
+	guard(rcu)();
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		list_splice_init(batch, &vq->free);
+		vq->pending -= nr;
+		WRITE_ONCE(vq->completed, vq->completed + nr);
+		if (!vq->pending && wq_has_sleeper(&vq->idle))
+			wake_up_all(&vq->idle);
+		notify = vq_feed(vq);
+	}
 	if (notify)
 		virtqueue_notify(vq->ring);
-	rcu_read_unlock();
 }
 
 /* End the requests of @batch and give their bufs back */
-static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch,
-			 bool may_sleep)
+static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 {
 	struct virtiofs_buf *buf;
 	unsigned int nr = 0;
@@ -533,56 +540,19 @@ static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch,
 	list_for_each_entry(buf, batch, node) {
 		nr += buf->nr;
 		vq->ops->done(buf->link, buf, buf->error);
-		if (may_sleep)
-			cond_resched();
+		cond_resched();
 	}
 	vq_ended(vq, nr, batch);
 }
 
-/*
- * Look whether the device has returned something.  What somebody looks for is ended
- * here, by whomever; the end of anything else may sleep, which is for the worker.
- */
-static void vq_poll_ring(struct virtiofs_vq *vq)
+/* End the request of a waiter, which has returned */
+static void vq_end_waited(struct virtiofs_vq *vq,
+			  struct virtiofs_waiter *waiter)
 {
-	struct virtiofs_buf *buf, *next;
 	LIST_HEAD(batch);
-	LIST_HEAD(mine);
 
-	/* Somebody else is about to look */
-	if (!spin_trylock(&vq->lock))
-		return;
-	if (!vq->dead)
-		vq_take_all(vq, &batch);
-	list_for_each_entry_safe(buf, next, &batch, node) {
-		if (buf->polled)
-			list_move_tail(&buf->node, &mine);
-	}
-	list_splice_tail_init(&batch, &vq->taken);
-	vq_hand_over(vq);
-	vq->polled += list_count_nodes(&mine);
-	spin_unlock(&vq->lock);
-	if (!list_empty(&mine))
-		vq_end_batch(vq, &mine, false);
-}
-
-/* The submitter looks no longer, so the device shall tell */
-static void vq_poll_end(struct virtiofs_vq *vq, struct llist_node *link)
-{
-	struct virtiofs_buf *buf;
-
-	spin_lock(&vq->lock);
-	list_for_each_entry(buf, &vq->in_ring, node) {
-		if (buf->link == link) {
-			buf->polled = false;
-			vq->nr_polled--;
-			break;
-		}
-	}
-	if (!vq->dead)
-		vq_arm(vq);
-	vq_hand_over(vq);
-	spin_unlock(&vq->lock);
+	list_add(&waiter->buf->node, &batch);
+	vq_end_batch(vq, &batch);
 }
 
 /*
@@ -609,49 +579,114 @@ static bool vq_may_poll(struct virtiofs_vq *vq, u64 until)
 	       !READ_ONCE(vq->dead) && ktime_get_ns() < until;
 }
 
+/* Returns true if the device has returned the request of @waiter */
+static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
+		    u64 until)
+{
+	unsigned long flags;
+
+	do {
+		cpu_relax();
+		/* If that fails, somebody else is about to look */
+		if (spin_trylock_irqsave(&vq->lock, flags)) {
+			if (!vq->dead)
+				vq_reap(vq);
+			spin_unlock_irqrestore(&vq->lock, flags);
+		}
+		/* See vq_take() */
+		if (smp_load_acquire(&waiter->returned))
+			return true;
+	} while (vq_may_poll(vq, until));
+	return false;
+}
+
+/* The submitter looks no longer, so the device shall tell */
+static void vq_poll_end(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
+{
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		if (waiter->returned)
+			return;
+		waiter->polls = false;
+		vq->nr_polled--;
+		if (!vq->dead)
+			vq_arm(vq);
+	}
+}
+
 /**
- * virtiofs_vq_submit_poll() - submit a request and look for its end
- * @vq: the queue
- * @link: the request; it belongs to the queue until done() is called for it, and
- *	has to be there until this returns
- * @ended: has it ended?
- * @ns: how long to look, in nanoseconds
+ * virtiofs_vq_submit_wait() - submit a request whose end the submitter waits for
+ * @vq: the queue, which is there until the submitter waits no more
+ * @link: the request; it belongs to the queue until done() is called for it
+ * @waiter: memory for this and for virtiofs_vq_wait(), which is to be called if this
+ *	returns false
+ * @ns: how long to look for the end, in nanoseconds
  *
- * As virtiofs_vq_submit(), but while this looks the device need not interrupt for
- * it.  Its done(), and those of others that are looked for, must not sleep.
+ * As virtiofs_vq_submit(), but done() is called here, and while this looks the device
+ * need not interrupt for the request.
  *
- * Context: process context, no lock held that a done() takes.  Spins, and does
- * not sleep.
- * Return: true if the request has ended; false if nobody looks any more, since the time is
- * over, the CPU is wanted, or the ring was full.
+ * Context: process context, no lock held that done() takes.  Does not sleep unless
+ * done() does.
+ * Return: true if the request has ended; false if it has not yet, since it was not looked
+ * for, the time is over, the CPU is wanted, there is a signal, or the ring was full.
  */
-bool virtiofs_vq_submit_poll(struct virtiofs_vq *vq, struct llist_node *link,
-			     virtiofs_ended_fn ended, u64 ns)
+bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
+			     struct virtiofs_waiter *waiter, u64 ns)
 {
 	u64 since = ktime_get_ns();
-	bool yes = false;
+	bool found;
 
-	/* There the queue's lock may sleep */
-	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		virtiofs_vq_submit(vq, link);
+	*waiter = (struct virtiofs_waiter){ .polls = ns };
+	init_completion(&waiter->end);
+	vq_submit(vq, link, waiter);
+	if (!waiter->buf || !ns)
 		return false;
+	found = vq_poll(vq, waiter, since + ns);
+	if (trace_virtiofs_poll_enabled())
+		trace_virtiofs_poll(vq->vqs->index, vq->name, found,
+				    ktime_get_ns() - since);
+	if (found)
+		vq_end_waited(vq, waiter);
+	else
+		vq_poll_end(vq, waiter);
+	return found;
+}
+
+/* Returns false if it is too late: then the request is the waiter's to end */
+static bool vq_leave(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
+{
+	bool in_time;
+
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		in_time = !waiter->returned;
+		if (in_time)
+			waiter->buf->waiter = NULL;
 	}
-	/* Others that look rely on who has taken their requests */
-	preempt_disable();
-	if (vq_submit(vq, link, true)) {
-		do {
-			cpu_relax();
-			vq_poll_ring(vq);
-			yes = ended(link);
-		} while (!yes && vq_may_poll(vq, since + ns));
-		if (!yes)
-			vq_poll_end(vq, link);
-		if (trace_virtiofs_poll_enabled())
-			trace_virtiofs_poll(vq->vqs->index, vq->name, yes,
-					    ktime_get_ns() - since);
-	}
-	preempt_enable();
-	return yes;
+	return in_time;
+}
+
+/**
+ * virtiofs_vq_wait() - wait for the end of a request
+ * @vq: the queue
+ * @waiter: as virtiofs_vq_submit_wait() has left it
+ * @timeout: how long, in jiffies, or MAX_SCHEDULE_TIMEOUT
+ *
+ * Woken by the interrupt, without a way through the worker.
+ *
+ * Context: process context, sleeps.
+ * Return: true if the request has ended, done() having been called here; false if the
+ * worker will end it, since the time is over, there is a signal, or the ring was full.
+ */
+bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
+		      long timeout)
+{
+	if (!waiter->buf)
+		return false;
+	if (wait_for_completion_interruptible_timeout(&waiter->end,
+						      timeout) <= 0 &&
+	    vq_leave(vq, waiter))
+		return false;
+	vq_end_waited(vq, waiter);
+	return true;
 }
 
 /* End submissions that the device never had */
@@ -677,21 +712,33 @@ static bool vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 	struct llist_node **at = &vq->backlog.first;
 	LIST_HEAD(none);
 
-	spin_lock(&vq->lock);
-	while (*at && *at != link)
-		at = &(*at)->next;
-	if (!*at) {
-		spin_unlock(&vq->lock);
-		return false;
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		while (*at && *at != link)
+			at = &(*at)->next;
+		if (!*at)
+			return false;
+		*at = link->next;
+		if (!*at)
+			vq->backlog.last = at;
+		vq->backlog.nr--;
 	}
-	*at = link->next;
-	if (!*at)
-		vq->backlog.last = at;
-	vq->backlog.nr--;
-	spin_unlock(&vq->lock);
-
 	vq_ended(vq, 1, &none);
 	return true;
+}
+
+/*
+ * For the worker: all that the device has returned, whoever has taken it.  If there is
+ * something, more may come while that is ended, so the worker looks again before the
+ * device is asked to tell.
+ */
+static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
+{
+	lockdep_assert_held(&vq->lock);
+
+	vq->reaping = false;
+	if (!vq->dead)
+		vq_look(vq);
+	list_splice_tail_init(&vq->taken, batch);
 }
 
 static void vq_work(struct work_struct *work)
@@ -703,20 +750,19 @@ static void vq_work(struct work_struct *work)
 
 	fifo_init(&failed);
 	fifo_init(&orphans);
-	rcu_read_lock();
-	spin_lock(&vq->lock);
-	vq_harvest(vq, &batch);
-	fifo_splice(&failed, &vq->failed);
-	if (vq->dead)
-		fifo_splice(&orphans, &vq->backlog);
-	/* The device goes on while the batch is ended */
-	notify = vq_feed(vq);
-	spin_unlock(&vq->lock);
-	if (notify)
-		virtqueue_notify(vq->ring);
-	rcu_read_unlock();
-
-	vq_end_batch(vq, &batch, true);
+	scoped_guard(rcu) {
+		scoped_guard(spinlock_irqsave, &vq->lock) {
+			vq_harvest(vq, &batch);
+			fifo_splice(&failed, &vq->failed);
+			if (vq->dead)
+				fifo_splice(&orphans, &vq->backlog);
+			/* The device goes on while the batch is ended */
+			notify = vq_feed(vq);
+		}
+		if (notify)
+			virtqueue_notify(vq->ring);
+	}
+	vq_end_batch(vq, &batch);
 	vq_end_fifo(vq, &failed, -EIO);
 	vq_end_fifo(vq, &orphans, -ENOTCONN);
 }
@@ -738,8 +784,12 @@ static void vq_callback(struct virtqueue *ring)
 	if (unlikely(!vqs))
 		return;
 	vq = &vqs->vq[ring->index];
-	WRITE_ONCE(vq->interrupts, vq->interrupts + 1);
-	queue_work(virtiofs_wq, &vq->work);
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		vq->interrupts++;
+		/* A device that interrupts before it is told to finds no ring */
+		if (!vq->dead && likely(vq->ring))
+			vq_look(vq);
+	}
 }
 
 static void vq_free(struct virtiofs_vq *vq)
@@ -1035,19 +1085,18 @@ static void vq_detach(struct virtiofs_vq *vq)
 	cancel_work_sync(&vq->work);
 
 	fifo_init(&orphans);
-	spin_lock(&vq->lock);
-	list_splice_init(&vq->taken, &batch);
-	/* Answers that came before the reset are good */
-	while ((buf = virtqueue_get_buf(vq->ring, &len)))
-		vq_take(vq, buf, len, 0, &batch);
-	while ((buf = virtqueue_detach_unused_buf(vq->ring)))
-		vq_take(vq, buf, 0, -ECONNABORTED, &batch);
-	fifo_splice(&orphans, &vq->failed);
-	fifo_splice(&orphans, &vq->backlog);
-	fifo_splice(&orphans, &vq->deferred);
-	spin_unlock(&vq->lock);
-
-	vq_end_batch(vq, &batch, true);
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		/* Answers that came before the reset are good */
+		while ((buf = virtqueue_get_buf(vq->ring, &len)))
+			vq_take(vq, buf, len, 0);
+		while ((buf = virtqueue_detach_unused_buf(vq->ring)))
+			vq_take(vq, buf, 0, -ECONNABORTED);
+		list_splice_init(&vq->taken, &batch);
+		fifo_splice(&orphans, &vq->failed);
+		fifo_splice(&orphans, &vq->backlog);
+		fifo_splice(&orphans, &vq->deferred);
+	}
+	vq_end_batch(vq, &batch);
 	vq_end_fifo(vq, &orphans, -ECONNABORTED);
 }
 
@@ -1066,9 +1115,8 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 	unsigned int i;
 
 	for (i = 0; i < vqs->nr; i++) {
-		spin_lock(&vqs->vq[i].lock);
-		WRITE_ONCE(vqs->vq[i].dead, true);
-		spin_unlock(&vqs->vq[i].lock);
+		scoped_guard(spinlock_irqsave, &vqs->vq[i].lock)
+			WRITE_ONCE(vqs->vq[i].dead, true);
 	}
 	/* Whoever saw a living queue has notified it after this */
 	synchronize_rcu();
@@ -1167,14 +1215,12 @@ bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 
 	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
 		vq = &vqs->vq[i];
-		spin_lock(&vq->lock);
-		list_for_each_entry(buf, &vq->in_ring, node) {
-			if (fn(buf->link, buf->since, arg)) {
-				spin_unlock(&vq->lock);
-				return true;
+		scoped_guard(spinlock_irqsave, &vq->lock) {
+			list_for_each_entry(buf, &vq->in_ring, node) {
+				if (fn(buf->link, buf->since, arg))
+					return true;
 			}
 		}
-		spin_unlock(&vq->lock);
 	}
 	return false;
 }
@@ -1195,12 +1241,13 @@ u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs)
 
 	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
 		vq = &vqs->vq[i];
-		spin_lock(&vq->lock);
-		buf = list_first_entry_or_null(&vq->in_ring,
-					       struct virtiofs_buf, node);
-		if (buf)
-			since = min(since, buf->since);
-		spin_unlock(&vq->lock);
+		scoped_guard(spinlock_irqsave, &vq->lock) {
+			buf = list_first_entry_or_null(&vq->in_ring,
+						       struct virtiofs_buf,
+						       node);
+			if (buf)
+				since = min(since, buf->since);
+		}
 	}
 	return now - since;
 }

@@ -8,6 +8,7 @@
 #ifndef _VIRTIOFS_VIRTQUEUE_H
 #define _VIRTIOFS_VIRTQUEUE_H
 
+#include <linux/completion.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/llist.h>
@@ -55,7 +56,7 @@ struct virtiofs_fifo {
  *	a batch of completed ones
  * @link: the submission that has this place
  * @nr: how many submissions have it, @link and those linked behind it
- * @polled: the submitter looks for its end
+ * @waiter: who waits for its end, or NULL
  * @since: when it came into the ring, in nanoseconds of ktime_get_ns()
  * @took: how long the device had it, in nanoseconds
  * @len: number of bytes that the device claims to have written
@@ -64,13 +65,14 @@ struct virtiofs_fifo {
  *
  * Made with the queue, as many as the ring has entries, so that nothing is
  * allocated for a request.  Owned by the queue; by the device between map()
- * and its return or the device's reset; by done() while that runs.
+ * and its return or the device's reset; from then on by its waiter, if it has
+ * one, until done() has run.
  */
 struct virtiofs_buf {
 	struct list_head node;
 	struct llist_node *link;
 	unsigned int nr;
-	bool polled;
+	struct virtiofs_waiter *waiter;
 	u64 since;
 	u64 took;
 	unsigned int len;
@@ -81,6 +83,23 @@ struct virtiofs_buf {
 /* Bytes of a virtiofs_buf, and what of that is left for data */
 #define VIRTIOFS_BUF_SIZE	1024
 #define VIRTIOFS_BUF_DATA	(VIRTIOFS_BUF_SIZE - sizeof(struct virtiofs_buf))
+
+/**
+ * struct virtiofs_waiter - a submitter that waits for the end of its request
+ * @buf: the request's place in the queue, or NULL if it has found none at once
+ * @polls: the submitter looks into the ring, and needs no interrupt
+ * @returned: the device has returned @buf, or never will
+ * @end: completed after that
+ *
+ * On the submitter's stack.  Under the queue's lock, but for @buf, which is the
+ * submitter's, and @returned, which it may read without.
+ */
+struct virtiofs_waiter {
+	struct virtiofs_buf *buf;
+	bool polls;
+	bool returned;
+	struct completion end;
+};
 
 /**
  * struct virtiofs_sgl - scatterlist of the request that is being mapped
@@ -115,8 +134,8 @@ struct virtiofs_sgl {
  *	in @buf; or one, if @buf is NULL because the device never had it.
  *	@error is 0 when the device returned the request, else the reason.
  *	Each submission that is not cancelled ends once.
- *	Context: process context, no lock held; but preemption is disabled at
- *	the end of one that is looked for, see virtiofs_vq_submit_poll().
+ *	Context: process context, no lock held by the queue; that of the
+ *	submitter, if it waits, else the worker's.
  */
 struct virtiofs_vq_ops {
 	int (*map)(struct llist_node *link, struct virtiofs_buf *buf,
@@ -140,7 +159,7 @@ struct virtiofs_vqs_ops {
  * @requests: number of submissions that have ended
  * @in_flight: number of submissions that the device has
  * @backlog: number of submissions that wait to get there
- * @polled: number of requests whose end was seen by a submitter that polls
+ * @polled: number of requests that ended while their submitter looked for that
  * @interrupts: number of interrupts
  * @kicks: number of notifications of the device
  * @bytes_out: number of bytes that the device was given to read
@@ -163,7 +182,7 @@ struct virtiofs_vq_stats {
  * @vqs: all queues of the device
  * @name: as in /proc/interrupts and sysfs
  * @lock: protects what follows, and is the innermost lock of the driver: only
- *	map() is called under it.  Never taken in interrupt context.
+ *	map() is called under it.  Taken by the interrupt.
  * @dead: submissions end with -ENOTCONN through the worker, and the ring is
  *	not touched any more.  Final: a device that starts again gets new queues.
  * @ring: the virtqueue; gone when @dead.  Notified without the lock, in the
@@ -178,24 +197,25 @@ struct virtiofs_vq_stats {
  * @failed: submissions that cannot get there, for the worker to end
  * @free: bufs that nobody uses, the last used first
  * @sgl: scratch scatterlist
- * @work: reaps the ring, ends what failed, goes on with the backlog
+ * @work: ends what nobody waits for and what failed, goes on with the backlog
  * @flush: moves what is deferred to the backlog, pending while there is any
  * @retry: starts @work when an empty ring lacked memory to take a request
  * @idle: woken when @pending becomes 0
  * @nr_polled: number of submissions in the ring that their submitters look for
  * @callbacks: the device shall interrupt
+ * @reaping: @work is going to look into the ring
  * @taken: bufs that the device has returned, for the worker to end
  * @polled: see struct virtiofs_vq_stats
- * @interrupts: see struct virtiofs_vq_stats; of the interrupt's handler alone
+ * @interrupts: see struct virtiofs_vq_stats
  * @kicks: see struct virtiofs_vq_stats
  * @bytes_out: see struct virtiofs_vq_stats
  * @bytes_in: see struct virtiofs_vq_stats
  *
- * Whenever the device has a request that nobody looks for, @callbacks is true: at
- * each end of a lock hold, so that no completion is left to itself.
+ * Whenever the device has a request that nobody looks for, @callbacks or @reaping
+ * is true: at each end of a lock hold, so that no completion is left to itself.
  *
- * A submission is deferred, on the backlog, in the ring, on a batch of the
- * worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is
+ * A submission is deferred, on the backlog, in the ring, its waiter's, on a batch of
+ * the worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is
  * decided under the lock hold that puts the submission on the backlog, so no
  * completion can slip in between and leave it there.
  */
@@ -211,6 +231,7 @@ struct virtiofs_vq {
 	unsigned int nr_in_ring;
 	unsigned int nr_polled;
 	bool callbacks;
+	bool reaping;
 	struct list_head taken;
 	unsigned int pending;
 	u64 completed;
@@ -290,17 +311,11 @@ bool virtiofs_sgl_out(struct virtiofs_sgl *sgl, struct page *page,
 bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
 		     unsigned int len, unsigned int offset);
 
-/**
- * typedef virtiofs_ended_fn - has a submission ended?
- * @link: the submission
- *
- * Context: no lock held, but preemption is disabled.
- */
-typedef bool (*virtiofs_ended_fn)(struct llist_node *link);
-
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
-bool virtiofs_vq_submit_poll(struct virtiofs_vq *vq, struct llist_node *link,
-			     virtiofs_ended_fn ended, u64 ns);
+bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
+			     struct virtiofs_waiter *waiter, u64 ns);
+bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
+		      long timeout);
 void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 		       unsigned int enough, unsigned long delay);
 void virtiofs_vq_flush(struct virtiofs_vq *vq);

@@ -56,10 +56,10 @@ static void do_need_reset(struct meeting *meeting)
 {
 	struct mock_device *mock = meeting->mock;
 
-	spin_lock(&mock->lock);
+	spin_lock_irq(&mock->lock);
 	if (mock->live)
 		mock->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	spin_unlock(&mock->lock);
+	spin_unlock_irq(&mock->lock);
 	virtio_config_changed(&mock->vdev);
 }
 

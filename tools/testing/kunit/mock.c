@@ -58,10 +58,10 @@ static void mock_set_status(struct virtio_device *vdev, u8 status)
 
 	if (mock->refuse_features)
 		status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
-	spin_lock(&mock->lock);
-	mock->status = status;
-	mock->live = status & VIRTIO_CONFIG_S_DRIVER_OK;
-	spin_unlock(&mock->lock);
+	scoped_guard(spinlock_irqsave, &mock->lock) {
+		mock->status = status;
+		mock->live = status & VIRTIO_CONFIG_S_DRIVER_OK;
+	}
 
 	/* The driver's probe is between these two */
 	if (mock->fail_nth && status & VIRTIO_CONFIG_S_FAILED) {
@@ -78,13 +78,13 @@ static void mock_reset(struct virtio_device *vdev)
 	struct mock_device *mock = mock_of(vdev);
 	unsigned int i;
 
-	spin_lock(&mock->lock);
-	for (i = 0; i < MOCK_MAX_QUEUES; i++)
-		mock->queue[i].enabled = false;
-	mock->live = false;
-	mock->status = 0;
-	mock->resets++;
-	spin_unlock(&mock->lock);
+	scoped_guard(spinlock_irqsave, &mock->lock) {
+		for (i = 0; i < MOCK_MAX_QUEUES; i++)
+			mock->queue[i].enabled = false;
+		mock->live = false;
+		mock->status = 0;
+		mock->resets++;
+	}
 }
 
 static u64 mock_get_features(struct virtio_device *vdev)
@@ -112,10 +112,11 @@ static void mock_del_vqs(struct virtio_device *vdev)
 	for (i = 0; i < mock->nr_queues; i++) {
 		if (mock->late_interrupts)
 			mock->queue[i].ring->callback(mock->queue[i].ring);
-		spin_lock(&mock->lock);
-		ring = mock->queue[i].ring;
-		mock->queue[i].ring = NULL;
-		spin_unlock(&mock->lock);
+		irq_work_sync(&mock->queue[i].irq);
+		scoped_guard(spinlock_irqsave, &mock->lock) {
+			ring = mock->queue[i].ring;
+			mock->queue[i].ring = NULL;
+		}
 		vring_del_virtqueue(ring);
 	}
 	mock->nr_queues = 0;
@@ -233,6 +234,7 @@ struct mock_device *mock_new(struct kunit *test, u32 id)
 	for (i = 0; i < MOCK_MAX_QUEUES; i++) {
 		mock->queue[i].mock = mock;
 		INIT_WORK(&mock->queue[i].serve, mock_queue_serve);
+		init_irq_work(&mock->queue[i].irq, mock_queue_irq);
 	}
 	mock->wq = alloc_workqueue("virtiofs_mock", WQ_UNBOUND, 0);
 	KUNIT_ASSERT_NOT_NULL(test, mock->wq);

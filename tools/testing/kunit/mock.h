@@ -12,6 +12,7 @@
 #define _VIRTIOFS_KUNIT_MOCK_H
 
 #include <linux/completion.h>
+#include <linux/irq_work.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
 #include <linux/virtio_fs.h>
@@ -83,6 +84,7 @@ typedef s64 (*mock_handler_fn)(struct mock_device *mock, unsigned int index,
  * @signalled: @used at the last interrupt
  * @notified: number of notifications by the driver
  * @interrupts: number of interrupts that the driver has wanted
+ * @irq: the interrupt, on its way to the driver
  * @serve: serves the queue when there is a handler
  */
 struct mock_queue {
@@ -94,6 +96,7 @@ struct mock_queue {
 	u16 signalled;
 	unsigned int notified;
 	unsigned int interrupts;
+	struct irq_work irq;
 	struct work_struct serve;
 };
 
@@ -176,5 +179,6 @@ u32 mock_write(struct mock_chain *chain, const void *from, u32 len);
 
 bool mock_queue_notify(struct virtqueue *ring);
 void mock_queue_serve(struct work_struct *work);
+void mock_queue_irq(struct irq_work *irq);
 
 #endif

@@ -5,6 +5,7 @@
  */
 
 #include <linux/interrupt.h>
+#include <linux/irq_work.h>
 #include <linux/io.h>
 #include <linux/virtio_config.h>
 
@@ -105,6 +106,14 @@ static void queue_interrupt(struct mock_queue *queue)
 	if (!wanted)
 		return;
 	queue->interrupts++;
+	irq_work_queue(&queue->irq);
+}
+
+/* It has come to a CPU */
+void mock_queue_irq(struct irq_work *irq)
+{
+	struct mock_queue *queue = container_of(irq, struct mock_queue, irq);
+
 	vring_interrupt(0, queue->ring);
 }
 
@@ -128,9 +137,8 @@ bool mock_pop(struct mock_device *mock, unsigned int index,
 	struct mock_queue *queue = &mock->queue[index];
 	bool popped;
 
-	spin_lock(&mock->lock);
-	popped = queue_is_live(queue) && queue_pop(queue, chain);
-	spin_unlock(&mock->lock);
+	scoped_guard(spinlock_irqsave, &mock->lock)
+		popped = queue_is_live(queue) && queue_pop(queue, chain);
 	return popped;
 }
 
@@ -145,10 +153,10 @@ void mock_push(struct mock_device *mock, unsigned int index, u32 id, u32 len)
 {
 	struct mock_queue *queue = &mock->queue[index];
 
-	spin_lock(&mock->lock);
-	if (queue_is_live(queue))
-		queue_push(queue, id, len);
-	spin_unlock(&mock->lock);
+	scoped_guard(spinlock_irqsave, &mock->lock) {
+		if (queue_is_live(queue))
+			queue_push(queue, id, len);
+	}
 }
 
 /**
@@ -160,10 +168,10 @@ void mock_interrupt(struct mock_device *mock, unsigned int index)
 {
 	struct mock_queue *queue = &mock->queue[index];
 
-	spin_lock(&mock->lock);
-	if (queue_is_live(queue))
-		queue_interrupt(queue);
-	spin_unlock(&mock->lock);
+	scoped_guard(spinlock_irqsave, &mock->lock) {
+		if (queue_is_live(queue))
+			queue_interrupt(queue);
+	}
 }
 
 /**
@@ -241,13 +249,13 @@ bool mock_queue_notify(struct virtqueue *ring)
 	struct mock_device *mock = mock_of(ring->vdev);
 	struct mock_queue *queue = &mock->queue[ring->index];
 
-	spin_lock(&mock->lock);
-	queue->notified++;
-	if (mock->handler && mock->prompt && queue_is_live(queue))
-		queue_serve(queue);
-	else if (mock->handler)
-		queue_work(mock->wq, &queue->serve);
-	spin_unlock(&mock->lock);
+	scoped_guard(spinlock_irqsave, &mock->lock) {
+		queue->notified++;
+		if (mock->handler && mock->prompt && queue_is_live(queue))
+			queue_serve(queue);
+		else if (mock->handler)
+			queue_work(mock->wq, &queue->serve);
+	}
 	return true;
 }
 
@@ -256,8 +264,8 @@ void mock_queue_serve(struct work_struct *work)
 {
 	struct mock_queue *queue = container_of(work, struct mock_queue, serve);
 
-	spin_lock(&queue->mock->lock);
-	if (queue_is_live(queue))
-		queue_serve(queue);
-	spin_unlock(&queue->mock->lock);
+	scoped_guard(spinlock_irqsave, &queue->mock->lock) {
+		if (queue_is_live(queue))
+			queue_serve(queue);
+	}
 }

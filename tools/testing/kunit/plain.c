@@ -51,8 +51,7 @@ static void plain_done(struct llist_node *link, struct virtiofs_buf *buf,
 	struct plain *plain = req->plain;
 
 	/* What the callback promises, told by kernels that look */
-	if (!req->polled)
-		might_sleep();
+	might_sleep();
 	req->error = error;
 	req->had_buf = buf;
 	if (buf) {
@@ -61,8 +60,11 @@ static void plain_done(struct llist_node *link, struct virtiofs_buf *buf,
 	}
 	req->turn = atomic_read(&plain->nr_ended);
 	atomic_inc(&req->ends);
+	req->task = current;
 	atomic_inc(&plain->nr_ended);
 	wake_up_all(&plain->changed);
+	if (req->goes_on)
+		wait_for_completion(req->goes_on);
 }
 
 static const struct virtiofs_vq_ops plain_vq_ops = {
@@ -172,17 +174,18 @@ void plain_submit(struct mock_device *mock, struct plain_req *req)
 			   &req->link);
 }
 
-bool plain_has_ended(struct llist_node *link)
+/* The same, look for the reply, and then wait for it */
+enum plain_waited plain_submit_wait(struct mock_device *mock,
+				    struct plain_req *req, u64 ns, long timeout)
 {
-	return atomic_read(&container_of(link, struct plain_req, link)->ends);
-}
+	struct virtiofs_vq *vq = &plain_of(mock)->vqs->vq[VIRTIOFS_VQ_REQUEST];
+	struct virtiofs_waiter waiter;
 
-/* The same, and look for the reply */
-bool plain_submit_poll(struct mock_device *mock, struct plain_req *req, u64 ns)
-{
-	req->polled = true;
-	return virtiofs_vq_submit_poll(&plain_of(mock)->vqs->vq[VIRTIOFS_VQ_REQUEST],
-				       &req->link, plain_has_ended, ns);
+	if (virtiofs_vq_submit_wait(vq, &req->link, &waiter, ns))
+		return PLAIN_POLLED;
+	if (virtiofs_vq_wait(vq, &waiter, timeout))
+		return PLAIN_SLEPT;
+	return PLAIN_LEFT;
 }
 
 /* Wait until so many requests have ended */

@@ -13,6 +13,7 @@
 #include "mock.h"
 
 struct kunit;
+struct task_struct;
 struct virtiofs_vqs;
 
 /**
@@ -34,10 +35,11 @@ struct plain {
  * @number: what the request says; the honest reply is its complement
  * @segs: number of further pages that it comes with
  * @pages: the pages
- * @polled: its submitter looks for its end, which may not sleep then
+ * @goes_on: its end lasts until this is completed, or NULL
  * @ends: how often done() was called
  * @turn: how many requests had ended before
  * @had_buf: done() was given a reply
+ * @task: who has called done(), for comparison
  * @error: what done() was told
  * @len: what the device claims to have written
  * @reply: the reply
@@ -48,13 +50,26 @@ struct plain_req {
 	u32 number;
 	unsigned int segs;
 	struct page *pages;
-	bool polled;
+	struct completion *goes_on;
 	atomic_t ends;
 	unsigned int turn;
 	bool had_buf;
+	struct task_struct *task;
 	int error;
 	u32 len;
 	u32 reply;
+};
+
+/**
+ * enum plain_waited - what a wait for a request was like
+ * @PLAIN_LEFT: the request had not ended when it was over
+ * @PLAIN_POLLED: the submitter has looked, and found the end
+ * @PLAIN_SLEPT: the submitter has slept until the end
+ */
+enum plain_waited {
+	PLAIN_LEFT,
+	PLAIN_POLLED,
+	PLAIN_SLEPT,
 };
 
 int plain_register(struct kunit_suite *suite);
@@ -63,8 +78,8 @@ void plain_unregister(struct kunit_suite *suite);
 struct mock_device *plain_new(struct kunit *test);
 struct plain *plain_of(struct mock_device *mock);
 struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr);
-bool plain_has_ended(struct llist_node *link);
-bool plain_submit_poll(struct mock_device *mock, struct plain_req *req, u64 ns);
+enum plain_waited plain_submit_wait(struct mock_device *mock,
+				    struct plain_req *req, u64 ns, long timeout);
 void plain_submit(struct mock_device *mock, struct plain_req *req);
 void plain_wait(struct mock_device *mock, unsigned int nr);
 s64 plain_serve(struct mock_device *mock, unsigned int index,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tests of submitters that look for the reply: whenever the device has a request
- * and nobody looks, it interrupts.
+ * Tests of submitters that wait for the reply, by looking for it or asleep: whenever
+ * the device has a request and nobody looks, it interrupts.
  */
 
+#include <linux/sched.h>
 #include <linux/time64.h>
 #include <linux/virtio_config.h>
 
@@ -43,10 +44,10 @@ static struct mock_device *device(struct kunit *test)
 /* From now on requests are answered at once, or never */
 static void be_prompt(struct mock_device *mock, bool prompt)
 {
-	spin_lock(&mock->lock);
+	spin_lock_irq(&mock->lock);
 	mock->prompt = prompt;
 	mock->handler = prompt ? plain_serve : NULL;
-	spin_unlock(&mock->lock);
+	spin_unlock_irq(&mock->lock);
 }
 
 static unsigned int interrupts(struct mock_device *mock)
@@ -71,6 +72,12 @@ static void pop_only(struct mock_device *mock, struct mock_chain *chain)
 	KUNIT_ASSERT_FALSE(mock->test, mock_pop(mock, REQUESTS, &none));
 }
 
+/* Returns true if the reply was found by looking; nobody sleeps for it */
+static bool polls(struct mock_device *mock, struct plain_req *req, u64 ns)
+{
+	return plain_submit_wait(mock, req, ns, 0) == PLAIN_POLLED;
+}
+
 static void expect_good(struct kunit *test, struct plain_req *req)
 {
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&req->ends));
@@ -87,10 +94,10 @@ static void polled_request_needs_no_interrupt(struct kunit *test)
 
 	be_prompt(mock, true);
 	/* With an event index, "never" is "at the first" */
-	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[0], LONG));
+	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[0], LONG));
 	before = interrupts(mock);
 	for (i = 1; i < 5; i++)
-		KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[i], LONG));
+		KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[i], LONG));
 	KUNIT_EXPECT_EQ(test, before, interrupts(mock));
 	for (i = 0; i < 5; i++)
 		expect_good(test, &reqs[i]);
@@ -107,8 +114,8 @@ static void request_after_a_polled_one_is_told_of(struct kunit *test)
 	unsigned int before;
 
 	be_prompt(mock, true);
-	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[0], LONG));
-	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[1], LONG));
+	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[0], LONG));
+	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[1], LONG));
 	be_prompt(mock, false);
 	before = interrupts(mock);
 	plain_submit(mock, &reqs[2]);
@@ -123,7 +130,7 @@ static void poller_that_leaves_is_told(struct kunit *test)
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 1);
 
-	KUNIT_EXPECT_FALSE(test, plain_submit_poll(mock, &reqs[0], 1000));
+	KUNIT_EXPECT_FALSE(test, polls(mock, &reqs[0], 1000));
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
 	answer_one(mock);
 	plain_wait(mock, 1);
@@ -145,7 +152,7 @@ static void poller_takes_what_others_have_submitted(struct kunit *test)
 	mock_push(mock, REQUESTS, chain.head, len);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
 	be_prompt(mock, true);
-	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[1], LONG));
+	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[1], LONG));
 	plain_wait(mock, 2);
 	expect_good(test, &reqs[0]);
 	expect_good(test, &reqs[1]);
@@ -160,7 +167,7 @@ static void request_that_a_poller_leaves_behind_is_told_of(struct kunit *test)
 	plain_submit(mock, &reqs[0]);
 	pop_only(mock, &held);
 	be_prompt(mock, true);
-	KUNIT_EXPECT_TRUE(test, plain_submit_poll(mock, &reqs[1], LONG));
+	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[1], LONG));
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
 	plain_answer(mock, &held);
 	plain_wait(mock, 2);
@@ -175,7 +182,7 @@ static void full_ring_is_not_looked_at(struct kunit *test)
 
 	for (i = 0; i < ROOM; i++)
 		plain_submit(mock, &reqs[i]);
-	KUNIT_EXPECT_FALSE(test, plain_submit_poll(mock, &reqs[ROOM], LONG));
+	KUNIT_EXPECT_FALSE(test, polls(mock, &reqs[ROOM], LONG));
 	for (i = 0; i < ROOM; i++)
 		answer_one(mock);
 	plain_wait(mock, ROOM);
@@ -191,44 +198,53 @@ static void dead_queue_is_not_looked_at(struct kunit *test)
 	struct plain_req *reqs = plain_reqs(mock, 1);
 
 	virtiofs_vqs_kill(plain_of(mock)->vqs);
-	plain_submit_poll(mock, &reqs[0], LONG);
+	polls(mock, &reqs[0], LONG);
 	plain_wait(mock, 1);
 	KUNIT_EXPECT_EQ(test, -ENOTCONN, reqs[0].error);
 }
 
-struct poller {
+struct waiter {
 	struct work_struct work;
 	struct mock_device *mock;
 	struct plain_req *req;
+	u64 ns;
+	struct task_struct *task;
+	enum plain_waited waited;
 };
 
-static void poller_run(struct work_struct *work)
+static void waiter_run(struct work_struct *work)
 {
-	struct poller *poller = container_of(work, struct poller, work);
+	struct waiter *waiter = container_of(work, struct waiter, work);
 
-	plain_submit_poll(poller->mock, poller->req, LONG);
+	waiter->task = current;
+	waiter->waited = plain_submit_wait(waiter->mock, waiter->req, waiter->ns,
+					   MOCK_PATIENCE);
 }
 
-/* A request that somebody else looks for, and that the device has */
-static void poller_start(struct poller *poller, struct mock_device *mock,
-			 struct plain_req *req)
+/* A request that somebody else waits for, and that the device has */
+static void waiter_start(struct waiter *waiter, struct mock_device *mock,
+			 struct plain_req *req, u64 ns)
 {
-	struct virtiofs_vq_stats stats = {};
+	struct virtiofs_vq_stats stats;
+	u64 before;
 
-	poller->mock = mock;
-	poller->req = req;
-	INIT_WORK_ONSTACK(&poller->work, poller_run);
-	queue_work(mock->wq, &poller->work);
-	while (!stats.in_flight) {
+	virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+	before = stats.in_flight;
+	waiter->mock = mock;
+	waiter->req = req;
+	waiter->ns = ns;
+	INIT_WORK_ONSTACK(&waiter->work, waiter_run);
+	queue_work(mock->wq, &waiter->work);
+	while (stats.in_flight == before) {
 		schedule_timeout_uninterruptible(1);
 		virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
 	}
 }
 
-static void poller_end(struct poller *poller)
+static void waiter_end(struct waiter *waiter)
 {
-	flush_work(&poller->work);
-	destroy_work_on_stack(&poller->work);
+	flush_work(&waiter->work);
+	destroy_work_on_stack(&waiter->work);
 }
 
 static void who_does_not_look_is_told_while_another_looks(struct kunit *test)
@@ -237,11 +253,11 @@ static void who_does_not_look_is_told_while_another_looks(struct kunit *test)
 	struct plain_req *reqs = plain_reqs(mock, 2);
 	struct mock_chain *chains = kunit_kcalloc(test, 2, sizeof(*chains),
 						  GFP_KERNEL);
-	struct poller poller;
+	struct waiter waiter;
 	unsigned int before;
 
 	KUNIT_ASSERT_NOT_NULL(test, chains);
-	poller_start(&poller, mock, &reqs[0]);
+	waiter_start(&waiter, mock, &reqs[0], LONG);
 	pop_only(mock, &chains[0]);
 	before = interrupts(mock);
 	plain_submit(mock, &reqs[1]);
@@ -251,7 +267,7 @@ static void who_does_not_look_is_told_while_another_looks(struct kunit *test)
 	plain_wait(mock, 1);
 	expect_good(test, &reqs[1]);
 	plain_answer(mock, &chains[0]);
-	poller_end(&poller);
+	waiter_end(&waiter);
 	plain_wait(mock, 2);
 	expect_good(test, &reqs[0]);
 }
@@ -260,13 +276,157 @@ static void kill_takes_the_ring_from_a_poller(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 1);
-	struct poller poller;
+	struct waiter waiter;
 
-	poller_start(&poller, mock, &reqs[0]);
+	waiter_start(&waiter, mock, &reqs[0], LONG);
 	virtiofs_vqs_kill(plain_of(mock)->vqs);
-	poller_end(&poller);
+	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
 	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[0].error);
+}
+
+static void sleeper_ends_its_request_itself(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+	struct waiter waiter;
+
+	waiter_start(&waiter, mock, &reqs[0], 0);
+	answer_one(mock);
+	waiter_end(&waiter);
+	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
+	KUNIT_EXPECT_PTR_EQ(test, waiter.task, reqs[0].task);
+	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
+	expect_good(test, &reqs[0]);
+}
+
+static void who_looks_no_longer_sleeps(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+	struct virtiofs_vq_stats stats;
+	struct waiter waiter;
+
+	waiter_start(&waiter, mock, &reqs[0], 1);
+	schedule_timeout_uninterruptible(2);
+	answer_one(mock);
+	waiter_end(&waiter);
+	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
+	expect_good(test, &reqs[0]);
+	virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+	KUNIT_EXPECT_EQ(test, 0, stats.polled);
+}
+
+static void sleeper_that_leaves_lets_the_worker_end_its_request(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+
+	KUNIT_EXPECT_EQ(test, PLAIN_LEFT,
+			plain_submit_wait(mock, &reqs[0], 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
+	answer_one(mock);
+	plain_wait(mock, 1);
+	KUNIT_EXPECT_PTR_NE(test, current, reqs[0].task);
+	expect_good(test, &reqs[0]);
+}
+
+static void one_interrupt_ends_what_is_waited_for_and_what_is_not(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	struct waiter waiter;
+	struct mock_chain chain;
+	s64 len;
+
+	plain_submit(mock, &reqs[0]);
+	waiter_start(&waiter, mock, &reqs[1], 0);
+	KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, &chain));
+	len = plain_serve(mock, REQUESTS, &chain);
+	mock_push(mock, REQUESTS, chain.head, len);
+	answer_one(mock);
+	waiter_end(&waiter);
+	plain_wait(mock, 2);
+	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
+	KUNIT_EXPECT_PTR_EQ(test, waiter.task, reqs[1].task);
+	KUNIT_EXPECT_PTR_NE(test, waiter.task, reqs[0].task);
+	expect_good(test, &reqs[0]);
+	expect_good(test, &reqs[1]);
+}
+
+static void full_ring_is_not_slept_for(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, ROOM + 1);
+	unsigned int i;
+
+	for (i = 0; i < ROOM; i++)
+		plain_submit(mock, &reqs[i]);
+	KUNIT_EXPECT_EQ(test, PLAIN_LEFT,
+			plain_submit_wait(mock, &reqs[ROOM], 0,
+					  MAX_SCHEDULE_TIMEOUT));
+	for (i = 0; i < ROOM; i++)
+		answer_one(mock);
+	plain_wait(mock, ROOM);
+	answer_one(mock);
+	plain_wait(mock, ROOM + 1);
+	expect_good(test, &reqs[ROOM]);
+}
+
+static void room_of_a_sleeper_is_for_the_backlog(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, ROOM + 1);
+	struct waiter waiter;
+	unsigned int i;
+
+	waiter_start(&waiter, mock, &reqs[0], 0);
+	for (i = 1; i <= ROOM; i++)
+		plain_submit(mock, &reqs[i]);
+	for (i = 0; i <= ROOM; i++) {
+		answer_one(mock);
+		plain_wait(mock, i + 1);
+	}
+	waiter_end(&waiter);
+	for (i = 0; i <= ROOM; i++)
+		expect_good(test, &reqs[i]);
+}
+
+static void kill_wakes_a_sleeper(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+	struct waiter waiter;
+
+	waiter_start(&waiter, mock, &reqs[0], 0);
+	virtiofs_vqs_kill(plain_of(mock)->vqs);
+	waiter_end(&waiter);
+	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[0].error);
+}
+
+static void worker_looks_again_before_it_is_told(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 3);
+	struct completion goes_on;
+
+	init_completion(&goes_on);
+	reqs[0].goes_on = &goes_on;
+	plain_submit(mock, &reqs[0]);
+	plain_submit(mock, &reqs[1]);
+	plain_submit(mock, &reqs[2]);
+	answer_one(mock);
+	plain_wait(mock, 1);
+	/* The worker is at the end of the first */
+	answer_one(mock);
+	answer_one(mock);
+	complete(&goes_on);
+	plain_wait(mock, 3);
+	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
+	expect_good(test, &reqs[1]);
+	expect_good(test, &reqs[2]);
 }
 
 static struct kunit_case poll_cases[] = {
@@ -281,6 +441,16 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(full_ring_is_not_looked_at, shape_gen_params),
 	KUNIT_CASE_PARAM(dead_queue_is_not_looked_at, shape_gen_params),
 	KUNIT_CASE_PARAM(kill_takes_the_ring_from_a_poller, shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_ends_its_request_itself, shape_gen_params),
+	KUNIT_CASE_PARAM(who_looks_no_longer_sleeps, shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_that_leaves_lets_the_worker_end_its_request,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(one_interrupt_ends_what_is_waited_for_and_what_is_not,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(full_ring_is_not_slept_for, shape_gen_params),
+	KUNIT_CASE_PARAM(room_of_a_sleeper_is_for_the_backlog, shape_gen_params),
+	KUNIT_CASE_PARAM(kill_wakes_a_sleeper, shape_gen_params),
+	KUNIT_CASE_PARAM(worker_looks_again_before_it_is_told, shape_gen_params),
 	{}
 };
 

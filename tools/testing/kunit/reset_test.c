@@ -15,10 +15,10 @@
 /* A device that keeps one request, as if it were gone from now on */
 static void device_with_status(struct mock_device *mock, u8 status)
 {
-	spin_lock(&mock->lock);
+	spin_lock_irq(&mock->lock);
 	mock->live = false;
 	mock->status = status;
-	spin_unlock(&mock->lock);
+	spin_unlock_irq(&mock->lock);
 }
 
 static struct plain_req *kept_request(struct mock_device *mock)

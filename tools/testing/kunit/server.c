@@ -264,7 +264,7 @@ void server_answer(struct mock_device *mock)
 	bool can;
 	s64 len;
 
-	spin_lock(&mock->lock);
+	spin_lock_irq(&mock->lock);
 	can = server->nr_held && server->held_resets == mock->resets &&
 	      mock->live;
 	if (can) {
@@ -275,7 +275,7 @@ void server_answer(struct mock_device *mock)
 			len = server_reply(&server->held, in.unique, &truth);
 		server->nr_held = 0;
 	}
-	spin_unlock(&mock->lock);
+	spin_unlock_irq(&mock->lock);
 	if (can)
 		mock_answer(mock, server->held_index, server->held.head, len);
 }
