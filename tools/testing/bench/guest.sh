@@ -10,7 +10,7 @@
 
 MODULES=/lib/modules/$(uname -r)
 TRACING=/sys/kernel/tracing
-TRACED=$TRACING/events/workqueue/workqueue_execute_start/enable
+TRACED="workqueue:workqueue_execute_start kmem:kmalloc kmem:kmem_cache_alloc"
 
 # turns: the drivers in the order of this round.
 turns()
@@ -105,21 +105,29 @@ work_calls()
 device_counts()
 {
 	counts="work=$1"
-	for name in requests kicks interrupts busy; do
+	for name in requests descriptors kicks interrupts busy; do
 		counts="$counts device_$name=$(host device "$share" counter queue.1.$name)"
 	done
 	tell_result "$counts"
 }
 
-# workers WORK: how often a worker of the driver ran, which to trace takes time.
-workers()
+# traces EVENT: how many of the traced events are the driver's, not what it calls.
+traces()
+{
+	grep -E " $1: " $TRACING/trace | grep -cE '(function |call_site=)[^ ]* \[virtiofs\]'
+}
+
+# traced WORK: workers and allocations of the driver, which to trace takes time.
+traced()
 {
 	echo >$TRACING/trace
-	echo 1 >$TRACED
+	echo "$TRACED" | tr ' ' '\n' >$TRACING/set_event
 	WARM_UP=0 /bench/calls /mnt "$count" "$1" >/run/traced
-	echo 0 >$TRACED
+	echo >$TRACING/set_event
 	traced=$(sed 's/.* n=\([0-9]*\) .*/\1/' /run/traced)
-	tell_result "work=$1 traced=$traced workers=$(grep -cF '[virtiofs]' $TRACING/trace)"
+	workers=$(traces workqueue_execute_start)
+	allocations=$(traces 'km(alloc|em_cache_alloc)')
+	tell_result "work=$1 traced=$traced workers=$workers allocations=$allocations"
 }
 
 # The test device answers at once and counts; all that it counts is of the calls.
@@ -129,7 +137,7 @@ work_device()
 	host device "$share" reset >/dev/null
 	WARM_UP=0 measure /bench/calls /mnt "$count" "$1"
 	device_counts "$1"
-	workers "$1"
+	traced "$1"
 }
 
 # fio_job NAME: the name says all, as in randread-4k-direct-psync-1-4, where the

@@ -39,8 +39,9 @@ What is counted is exact, and given for each call. A cell that is empty, or a co
 there, was not measured or cannot be counted: kicks (notifications of the device) are counted by
 our driver and by the test device, but with virtiofsd nobody counts those of mainline. Interrupts
 are those of the device's queues in `/proc/interrupts`, context switches those of the calling
-task (*own*) and of the whole guest (*all*), and runs of workers those that the kernel's tracepoint
-`workqueue_execute_start` has shown with a function of the driver, in a run that is not timed.
+task (*own*) and of the whole guest (*all*). Runs of workers and allocations are those that the kernel's
+tracepoints `workqueue_execute_start`, `kmalloc` and `kmem_cache_alloc` have shown with a function of
+the driver, in a run that is not timed; what the FUSE client and the virtio core allocate is not in it.
 
 The neighbour is a task that only computes, on the one vCPU of a task that does nothing but
 getattr. *neighbour_calls* are those, and *neighbour_task* is the time that the neighbour takes for
@@ -174,14 +175,15 @@ def counts_part(results, boot):
             continue
         for driver in results.drivers(boot):
             found = [results.per_call(key, driver, what)
-                     for what in ("device_requests", "kicks", "device_kicks", "interrupts",
+                     for what in ("device_requests", "device_descriptors", "kicks", "device_kicks", "interrupts",
                                   "own", "switches")]
-            found.append(results.per_call(key, driver, "workers", "traced"))
+            found += [results.per_call(key, driver, what, "traced")
+                      for what in ("workers", "allocations")]
             if any(one is not None for one in found):
                 rows.append([key[2], key[1], driver, *map(per_call, found)])
     return f"\n### Counts, {boot}: for each call\n\n" + grid(
-        ["work", "share", "driver", "requests", "kicks (driver)", "kicks (device)", "interrupts",
-         "switches, own", "switches, all", "runs of workers"], rows)
+        ["work", "share", "driver", "requests", "descriptors", "kicks (driver)", "kicks (device)", "interrupts",
+         "switches, own", "switches, all", "runs of workers", "allocations"], rows)
 
 
 def floor_part(results):

@@ -11,7 +11,7 @@ WHO = ("boot", "share", "driver", "round", "work")
 # all n together. device_* is what the test device has counted.
 WHAT = ("n", "p50", "p99", "total", "interrupts", "switches", "own", "kicks",
         "device_requests", "device_kicks", "device_interrupts", "device_busy",
-        "traced", "workers")
+        "traced", "workers", "allocations", "device_descriptors")
 
 
 def fio_fields(report):
