@@ -4,6 +4,8 @@
  * the device has a request and nobody looks, it interrupts.
  */
 
+#include <linux/delay.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/time64.h>
 #include <linux/virtio_config.h>
@@ -28,6 +30,8 @@ KUNIT_ARRAY_PARAM(shape, shapes, shape_name);
 
 /* A ring of 8 has room for 4 requests */
 #define ROOM	4
+
+#define MEETINGS	100
 
 static struct mock_device *device(struct kunit *test)
 {
@@ -208,6 +212,7 @@ struct waiter {
 	struct mock_device *mock;
 	struct plain_req *req;
 	u64 ns;
+	long timeout;
 	struct task_struct *task;
 	enum plain_waited waited;
 };
@@ -218,12 +223,12 @@ static void waiter_run(struct work_struct *work)
 
 	waiter->task = current;
 	waiter->waited = plain_submit_wait(waiter->mock, waiter->req, waiter->ns,
-					   MOCK_PATIENCE);
+					   waiter->timeout);
 }
 
 /* A request that somebody else waits for, and that the device has */
 static void waiter_start(struct waiter *waiter, struct mock_device *mock,
-			 struct plain_req *req, u64 ns)
+			 struct plain_req *req, u64 ns, long timeout)
 {
 	struct virtiofs_vq_stats stats;
 	u64 before;
@@ -233,6 +238,7 @@ static void waiter_start(struct waiter *waiter, struct mock_device *mock,
 	waiter->mock = mock;
 	waiter->req = req;
 	waiter->ns = ns;
+	waiter->timeout = timeout;
 	INIT_WORK_ONSTACK(&waiter->work, waiter_run);
 	queue_work(mock->wq, &waiter->work);
 	while (stats.in_flight == before) {
@@ -257,7 +263,7 @@ static void who_does_not_look_is_told_while_another_looks(struct kunit *test)
 	unsigned int before;
 
 	KUNIT_ASSERT_NOT_NULL(test, chains);
-	waiter_start(&waiter, mock, &reqs[0], LONG);
+	waiter_start(&waiter, mock, &reqs[0], LONG, MOCK_PATIENCE);
 	pop_only(mock, &chains[0]);
 	before = interrupts(mock);
 	plain_submit(mock, &reqs[1]);
@@ -278,7 +284,7 @@ static void kill_takes_the_ring_from_a_poller(struct kunit *test)
 	struct plain_req *reqs = plain_reqs(mock, 1);
 	struct waiter waiter;
 
-	waiter_start(&waiter, mock, &reqs[0], LONG);
+	waiter_start(&waiter, mock, &reqs[0], LONG, MOCK_PATIENCE);
 	virtiofs_vqs_kill(plain_of(mock)->vqs);
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
@@ -291,7 +297,7 @@ static void sleeper_ends_its_request_itself(struct kunit *test)
 	struct plain_req *reqs = plain_reqs(mock, 1);
 	struct waiter waiter;
 
-	waiter_start(&waiter, mock, &reqs[0], 0);
+	waiter_start(&waiter, mock, &reqs[0], 0, MOCK_PATIENCE);
 	answer_one(mock);
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
@@ -307,7 +313,7 @@ static void who_looks_no_longer_sleeps(struct kunit *test)
 	struct virtiofs_vq_stats stats;
 	struct waiter waiter;
 
-	waiter_start(&waiter, mock, &reqs[0], 1);
+	waiter_start(&waiter, mock, &reqs[0], 1, MOCK_PATIENCE);
 	schedule_timeout_uninterruptible(2);
 	answer_one(mock);
 	waiter_end(&waiter);
@@ -340,7 +346,7 @@ static void one_interrupt_ends_what_is_waited_for_and_what_is_not(struct kunit *
 	s64 len;
 
 	plain_submit(mock, &reqs[0]);
-	waiter_start(&waiter, mock, &reqs[1], 0);
+	waiter_start(&waiter, mock, &reqs[1], 0, MOCK_PATIENCE);
 	KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, &chain));
 	len = plain_serve(mock, REQUESTS, &chain);
 	mock_push(mock, REQUESTS, chain.head, len);
@@ -380,7 +386,7 @@ static void room_of_a_sleeper_is_for_the_backlog(struct kunit *test)
 	struct waiter waiter;
 	unsigned int i;
 
-	waiter_start(&waiter, mock, &reqs[0], 0);
+	waiter_start(&waiter, mock, &reqs[0], 0, MOCK_PATIENCE);
 	for (i = 1; i <= ROOM; i++)
 		plain_submit(mock, &reqs[i]);
 	for (i = 0; i <= ROOM; i++) {
@@ -392,13 +398,32 @@ static void room_of_a_sleeper_is_for_the_backlog(struct kunit *test)
 		expect_good(test, &reqs[i]);
 }
 
+static void answer_meets_a_sleeper_that_leaves(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, MEETINGS);
+	unsigned int i, nr_left = 0;
+	struct waiter waiter;
+
+	for (i = 0; i < MEETINGS; i++) {
+		waiter_start(&waiter, mock, &reqs[i], 0, 2);
+		udelay(get_random_u32_below(2 * USEC_PER_SEC / HZ));
+		answer_one(mock);
+		waiter_end(&waiter);
+		plain_wait(mock, i + 1);
+		expect_good(test, &reqs[i]);
+		nr_left += waiter.waited == PLAIN_LEFT;
+	}
+	kunit_info(test, "%u of %u have left\n", nr_left, MEETINGS);
+}
+
 static void kill_wakes_a_sleeper(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 1);
 	struct waiter waiter;
 
-	waiter_start(&waiter, mock, &reqs[0], 0);
+	waiter_start(&waiter, mock, &reqs[0], 0, MOCK_PATIENCE);
 	virtiofs_vqs_kill(plain_of(mock)->vqs);
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
@@ -449,6 +474,7 @@ static struct kunit_case poll_cases[] = {
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(full_ring_is_not_slept_for, shape_gen_params),
 	KUNIT_CASE_PARAM(room_of_a_sleeper_is_for_the_backlog, shape_gen_params),
+	KUNIT_CASE_PARAM(answer_meets_a_sleeper_that_leaves, shape_gen_params),
 	KUNIT_CASE_PARAM(kill_wakes_a_sleeper, shape_gen_params),
 	KUNIT_CASE_PARAM(worker_looks_again_before_it_is_told, shape_gen_params),
 	{}
