@@ -160,6 +160,13 @@ def device_fuzz(test):
     test.claim_at_least("lies_were_told", counters["lies"], lies)
 
 
+@scenario("footprint", ours=True)
+def footprint(test):
+    shares = [DeviceShare(str(ring), test.directory(str(ring)), queues=4, ring=ring)
+              for ring in (128, 1024)]
+    test.boot("footprint", shares, smp=4, env={"tags": "128 1024"})
+
+
 # What some servers do not know, so that nothing tells whether it was asked for.
 ASKED = ("SYNCFS", "LSEEK", "FALLOCATE", "RENAME2", "TMPFILE", "READDIRPLUS", "SETXATTR",
          "REMOVEXATTR", "FSYNCDIR")
