@@ -64,7 +64,7 @@ scripts()
 	local shell python
 
 	mapfile -t shell < <(cd "$TOP" && { git ls-files 'tools/*.sh' .ci; } &&
-		ls tools/testing/qemu/guest/init)
+		ls tools/testing/qemu/guest/init tools/testing/qemu/guest/service)
 	mapfile -t python < <(cd "$TOP" && git ls-files '*.py' tools/virtiofs-top)
 	# Where guests have their scripts.
 	ln -sfn /src/tools/testing/qemu/guest "$ROOT/guest"

@@ -162,9 +162,7 @@ def dkms(test):
         code, said = one.run("virtiofs-top", "--once", "--interval", "0.1")
         test.claim("program_of_the_package_runs", "there is no virtiofs device" in said, f"{code} {said}")
         keep("installed")
-        code, said = one.run("mkinitramfs", "-c", "gzip", "-o", "/root/initrd", one.release)
-        test.claim("initramfs_is_made", not code, said)
-        shutil.copy(one.top + "/root/initrd", test.work)
+        boot_from_the_host(test, one)
         code, said = one.install(second)
         test.claim("package_is_upgraded", not code, said)
         test.claim("upgrade_has_a_module_of_its_own", "second:" in one.module("parm"),
@@ -191,17 +189,58 @@ def dkms(test):
     # What the kernel's own driver says at each unmount.
     test.boot("package", [guest.Share("myfs", directory)], images=("base", states),
               env={"expect_log": "virtio-fs: response too short"})
-    boot_from_the_host(test)
 
 
-def boot_from_the_host(test):
-    """The initramfs of a system with the package finds its root on the host."""
-    root = test.directory("root")
-    for part in ("base", test.kernel):
-        with open(f"{guest.CACHE}/image/{part}.cpio", "rb") as archive:
-            subprocess.run(["cpio", "--quiet", "-idu"], cwd=root, stdin=archive, check=True)
-    test.boot("initramfs", [guest.Share("myfs", root)], root="myfs", programs=True,
-              initrd=test.work + "/initrd")
+# The first process of a guest that runs the tests as a service.
+SERVICE = """[Service]
+Type=oneshot
+ExecStart=/guest/service
+StandardOutput=journal+console
+StandardError=journal+console
+[Install]
+WantedBy=multi-user.target
+"""
+
+INITRAMFS = {
+    "initramfs-tools": ("mkinitramfs", "-c", "gzip", "-o"),
+    "dracut": ("dracut", "--force", "--no-hostonly", "--gzip", "--add", "virtiofs"),
+}
+
+
+def make_bootable(test, one):
+    """What an administrator does in a system with the package, and the tests."""
+    examples = one.top + "/usr/share/doc/virtiofs-dkms/examples"
+    # In the test root it may be a link to the scripts.
+    if os.path.lexists(one.top + "/guest"):
+        os.unlink(one.top + "/guest")
+    shutil.copytree(SOURCE + "/tools/testing/qemu/guest", one.top + "/guest")
+    write(one.top + "/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    # What systemd would do once when it finds the system changed takes a minute.
+    for done in ("etc", "var"):
+        write(f"{one.top}/{done}/.updated", "")
+    write(one.top + "/etc/systemd/system/tests.service", SERVICE)
+    write(one.top + "/etc/fstab", "extra  /mnt/extra  virtiofs  defaults,nofail  0  0\n")
+    shutil.copy(examples + "/srv-myfs.mount", one.top + "/etc/systemd/system")
+    shutil.copy(examples + "/90-virtiofs-mount.rules", one.top + "/etc/udev/rules.d")
+    code, said = one.run("systemctl", "enable", "srv-myfs.mount", "tests.service")
+    test.claim("units_are_enabled", not code, said)
+
+
+def boot_from_the_host(test, one):
+    """The system with the package is a guest's root, once for each maker of initramfs."""
+    make_bootable(test, one)
+    for tag in ("myfs", "extra", "plugged"):
+        write(f"{test.directory('share-' + tag)}/file", tag + "\n")
+    for maker, words in INITRAMFS.items():
+        code, said = one.run(*words, "/root/initrd", one.release)
+        test.claim(f"{maker}_makes_an_initramfs", not code, said)
+        shutil.copy(one.top + "/root/initrd", test.work)
+        shares = [guest.Share("root", one.top),
+                  *(guest.Share(tag, f"{test.work}/share-{tag}")
+                    for tag in ("myfs", "extra", "plugged"))]
+        test.boot("systemd", shares, name=maker, root="root", programs=True,
+                  initrd=test.work + "/initrd", init="/usr/lib/systemd/systemd",
+                  env={"expect_log": "pcieport"})
 
 
 # What comes with the package

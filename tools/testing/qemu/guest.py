@@ -156,7 +156,7 @@ class Guest:
     env       further variables for the guest's scripts
     images    the parts of the initramfs, besides the kernel's own, by name or by path; with
               root=TAG instead the guest boots from that share, without an initramfs or
-              with initrd=PATH
+              with initrd=PATH, init is the first process there then
     programs  programs are run from a share: the emulator does not see that a daemon
               writes to memory, and goes on with what it has translated of a page's
               earlier content, unless the guest itself clears the page in between
@@ -166,8 +166,8 @@ class Guest:
     """
 
     def __init__(self, kernel, shares, run, log_dir, name="guest", env=None, images=("base",),
-                 root=None, initrd=None, programs=False, smp=2, memory="1G", limit=300, on_line=None,
-                 console=None, driver="ours"):
+                 root=None, initrd=None, init="/guest/init", programs=False, smp=2, memory="1G",
+                 limit=300, on_line=None, console=None, driver="ours"):
         self.kernel = kernel
         self.shares = list(shares)
         self.env = {"run": run, **(env or {})}
@@ -176,6 +176,7 @@ class Guest:
         self.images = images
         self.root = root
         self.initrd = initrd
+        self.init = init
         self.programs = programs
         self.smp = smp
         self.memory = memory
@@ -225,7 +226,7 @@ class Guest:
         if self.programs:
             words += ["init_on_alloc=1"]
         if self.root:
-            words += [f"root={self.root}", "rootfstype=virtiofs", "rw", "init=/guest/init"]
+            words += [f"root={self.root}", "rootfstype=virtiofs", "rw", f"init={self.init}"]
         words += [f'{key}="{value}"' for key, value in self.env.items()]
         return " ".join(words)
 
