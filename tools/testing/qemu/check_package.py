@@ -239,7 +239,7 @@ def boot_from_the_host(test, one):
                   *(guest.Share(tag, f"{test.work}/share-{tag}")
                     for tag in ("myfs", "extra", "plugged"))]
         test.boot("systemd", shares, name=maker, root="root", programs=True,
-                  initrd=test.work + "/initrd", init="/usr/lib/systemd/systemd",
+                  initrd=test.work + "/initrd", init="/usr/lib/systemd/systemd", limit=900,
                   env={"expect_log": "pcieport"})
 
 
