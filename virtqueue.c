@@ -246,10 +246,12 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 		return;
 	}
 	list_del_init(&buf->node);
-	vq->nr_polled -= waiter->polls;
-	vq->polled += waiter->polls;
-	/* Who sees it takes the lock before @waiter goes, so that is not yet */
-	smp_store_release(&waiter->returned, true);
+	if (waiter->polls) {
+		vq->nr_polled--;
+		vq->polled++;
+	} else {
+		vq->nr_asleep--;
+	}
 	complete(&waiter->end);
 }
 
@@ -280,13 +282,23 @@ static void vq_disarm(struct virtiofs_vq *vq)
 }
 
 /*
- * The device shall tell of what it has, if there is something that nobody looks for.
- * What it has returned in the meantime is taken.
+ * Has the device something that nobody looks for, now or soon?  The worker may be long
+ * about to look, as it ends others first, so that is not for who sleeps.
+ */
+static bool vq_needs_callbacks(struct virtiofs_vq *vq)
+{
+	if (vq->reaping)
+		return vq->nr_asleep;
+	return vq->nr_in_ring > vq->nr_polled;
+}
+
+/*
+ * The device shall tell of what it has, if that is needed.  What it has returned in the
+ * meantime is taken.
  */
 static void vq_arm(struct virtiofs_vq *vq)
 {
-	while (!vq->callbacks && !vq->reaping &&
-	       vq->nr_in_ring > vq->nr_polled) {
+	while (!vq->callbacks && vq_needs_callbacks(vq)) {
 		vq->callbacks = virtqueue_enable_cb(vq->ring);
 		if (!vq->callbacks) {
 			virtqueue_disable_cb(vq->ring);
@@ -366,7 +378,10 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 		return;
 	buf->waiter = waiter;
 	waiter->buf = buf;
-	vq->nr_polled += waiter->polls;
+	if (waiter->polls)
+		vq->nr_polled++;
+	else
+		vq->nr_asleep++;
 	if (vq->nr_in_ring == vq->nr_polled)
 		vq_disarm(vq);
 }
@@ -593,8 +608,7 @@ static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 				vq_reap(vq);
 			spin_unlock_irqrestore(&vq->lock, flags);
 		}
-		/* See vq_take() */
-		if (smp_load_acquire(&waiter->returned))
+		if (completion_done(&waiter->end))
 			return true;
 	} while (vq_may_poll(vq, until));
 	return false;
@@ -604,10 +618,11 @@ static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 static void vq_poll_end(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 {
 	scoped_guard(spinlock_irqsave, &vq->lock) {
-		if (waiter->returned)
+		if (completion_done(&waiter->end))
 			return;
 		waiter->polls = false;
 		vq->nr_polled--;
+		vq->nr_asleep++;
 		if (!vq->dead)
 			vq_arm(vq);
 	}
@@ -657,9 +672,11 @@ static bool vq_leave(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 	bool in_time;
 
 	scoped_guard(spinlock_irqsave, &vq->lock) {
-		in_time = !waiter->returned;
-		if (in_time)
+		in_time = !completion_done(&waiter->end);
+		if (in_time) {
 			waiter->buf->waiter = NULL;
+			vq->nr_asleep--;
+		}
 	}
 	return in_time;
 }

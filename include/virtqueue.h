@@ -88,16 +88,14 @@ struct virtiofs_buf {
  * struct virtiofs_waiter - a submitter that waits for the end of its request
  * @buf: the request's place in the queue, or NULL if it has found none at once
  * @polls: the submitter looks into the ring, and needs no interrupt
- * @returned: the device has returned @buf, or never will
- * @end: completed after that
+ * @end: completed when the device has returned @buf, or never will
  *
- * On the submitter's stack.  Under the queue's lock, but for @buf, which is the
- * submitter's, and @returned, which it may read without.
+ * On the submitter's stack.  @polls is under the queue's lock, as is whether @end is
+ * completed while the request has this waiter; @buf is the submitter's.
  */
 struct virtiofs_waiter {
 	struct virtiofs_buf *buf;
 	bool polls;
-	bool returned;
 	struct completion end;
 };
 
@@ -202,6 +200,7 @@ struct virtiofs_vq_stats {
  * @retry: starts @work when an empty ring lacked memory to take a request
  * @idle: woken when @pending becomes 0
  * @nr_polled: number of submissions in the ring that their submitters look for
+ * @nr_asleep: number of them whose submitters sleep until they end
  * @callbacks: the device shall interrupt
  * @reaping: @work is going to look into the ring
  * @taken: bufs that the device has returned, for the worker to end
@@ -212,7 +211,8 @@ struct virtiofs_vq_stats {
  * @bytes_in: see struct virtiofs_vq_stats
  *
  * Whenever the device has a request that nobody looks for, @callbacks or @reaping
- * is true: at each end of a lock hold, so that no completion is left to itself.
+ * is true, and @callbacks if somebody sleeps for it: at each end of a lock hold, so that no
+ * completion is left to itself, and who waits is told at once.
  *
  * A submission is deferred, on the backlog, in the ring, its waiter's, on a batch of
  * the worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is
@@ -230,6 +230,7 @@ struct virtiofs_vq {
 	struct list_head in_ring;
 	unsigned int nr_in_ring;
 	unsigned int nr_polled;
+	unsigned int nr_asleep;
 	bool callbacks;
 	bool reaping;
 	struct list_head taken;

@@ -178,7 +178,7 @@ static void request_that_a_poller_leaves_behind_is_told_of(struct kunit *test)
 	expect_good(test, &reqs[0]);
 }
 
-static void full_ring_is_not_looked_at(struct kunit *test)
+static void full_ring_is_not_waited_for(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, ROOM + 1);
@@ -186,7 +186,10 @@ static void full_ring_is_not_looked_at(struct kunit *test)
 
 	for (i = 0; i < ROOM; i++)
 		plain_submit(mock, &reqs[i]);
-	KUNIT_EXPECT_FALSE(test, polls(mock, &reqs[ROOM], LONG));
+	/* Neither by looking, nor asleep */
+	KUNIT_EXPECT_EQ(test, PLAIN_LEFT,
+			plain_submit_wait(mock, &reqs[ROOM], LONG,
+					  MAX_SCHEDULE_TIMEOUT));
 	for (i = 0; i < ROOM; i++)
 		answer_one(mock);
 	plain_wait(mock, ROOM);
@@ -360,25 +363,6 @@ static void one_interrupt_ends_what_is_waited_for_and_what_is_not(struct kunit *
 	expect_good(test, &reqs[1]);
 }
 
-static void full_ring_is_not_slept_for(struct kunit *test)
-{
-	struct mock_device *mock = device(test);
-	struct plain_req *reqs = plain_reqs(mock, ROOM + 1);
-	unsigned int i;
-
-	for (i = 0; i < ROOM; i++)
-		plain_submit(mock, &reqs[i]);
-	KUNIT_EXPECT_EQ(test, PLAIN_LEFT,
-			plain_submit_wait(mock, &reqs[ROOM], 0,
-					  MAX_SCHEDULE_TIMEOUT));
-	for (i = 0; i < ROOM; i++)
-		answer_one(mock);
-	plain_wait(mock, ROOM);
-	answer_one(mock);
-	plain_wait(mock, ROOM + 1);
-	expect_good(test, &reqs[ROOM]);
-}
-
 static void room_of_a_sleeper_is_for_the_backlog(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
@@ -454,6 +438,31 @@ static void worker_looks_again_before_it_is_told(struct kunit *test)
 	expect_good(test, &reqs[2]);
 }
 
+static void sleeper_is_told_while_the_worker_is_busy(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 3);
+	struct completion goes_on;
+	struct waiter waiter;
+
+	init_completion(&goes_on);
+	reqs[0].goes_on = &goes_on;
+	plain_submit(mock, &reqs[0]);
+	plain_submit(mock, &reqs[1]);
+	answer_one(mock);
+	plain_wait(mock, 1);
+	waiter_start(&waiter, mock, &reqs[2], 0, MOCK_PATIENCE);
+	answer_one(mock);
+	answer_one(mock);
+	waiter_end(&waiter);
+	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[1].ends));
+	complete(&goes_on);
+	plain_wait(mock, 3);
+	expect_good(test, &reqs[1]);
+	expect_good(test, &reqs[2]);
+}
+
 static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(polled_request_needs_no_interrupt, shape_gen_params),
 	KUNIT_CASE_PARAM(request_after_a_polled_one_is_told_of, shape_gen_params),
@@ -463,7 +472,7 @@ static struct kunit_case poll_cases[] = {
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(request_that_a_poller_leaves_behind_is_told_of,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(full_ring_is_not_looked_at, shape_gen_params),
+	KUNIT_CASE_PARAM(full_ring_is_not_waited_for, shape_gen_params),
 	KUNIT_CASE_PARAM(dead_queue_is_not_looked_at, shape_gen_params),
 	KUNIT_CASE_PARAM(kill_takes_the_ring_from_a_poller, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_ends_its_request_itself, shape_gen_params),
@@ -472,11 +481,12 @@ static struct kunit_case poll_cases[] = {
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(one_interrupt_ends_what_is_waited_for_and_what_is_not,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(full_ring_is_not_slept_for, shape_gen_params),
 	KUNIT_CASE_PARAM(room_of_a_sleeper_is_for_the_backlog, shape_gen_params),
 	KUNIT_CASE_PARAM(answer_meets_a_sleeper_that_leaves, shape_gen_params),
 	KUNIT_CASE_PARAM(kill_wakes_a_sleeper, shape_gen_params),
 	KUNIT_CASE_PARAM(worker_looks_again_before_it_is_told, shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_is_told_while_the_worker_is_busy,
+			 shape_gen_params),
 	{}
 };
 
