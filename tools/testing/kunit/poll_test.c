@@ -5,6 +5,7 @@
  */
 
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/time64.h>
@@ -363,21 +364,41 @@ static void one_interrupt_ends_what_is_waited_for_and_what_is_not(struct kunit *
 	expect_good(test, &reqs[1]);
 }
 
+/* Wait until the device has so many requests */
+static void wait_in_flight(struct mock_device *mock, u64 nr)
+{
+	struct virtiofs_vq_stats stats;
+	unsigned long until = jiffies + MOCK_PATIENCE;
+
+	do {
+		schedule_timeout_uninterruptible(1);
+		virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+	} while (stats.in_flight != nr && time_before(jiffies, until));
+	KUNIT_EXPECT_EQ(mock->test, nr, stats.in_flight);
+}
+
+/* However long the sleeper takes to use its reply */
 static void room_of_a_sleeper_is_for_the_backlog(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, ROOM + 1);
+	struct completion goes_on;
 	struct waiter waiter;
 	unsigned int i;
 
+	init_completion(&goes_on);
+	reqs[0].goes_on = &goes_on;
 	waiter_start(&waiter, mock, &reqs[0], 0, MOCK_PATIENCE);
 	for (i = 1; i <= ROOM; i++)
 		plain_submit(mock, &reqs[i]);
-	for (i = 0; i <= ROOM; i++) {
+	answer_one(mock);
+	plain_wait(mock, 1);
+	wait_in_flight(mock, ROOM);
+	complete(&goes_on);
+	for (i = 0; i < ROOM; i++)
 		answer_one(mock);
-		plain_wait(mock, i + 1);
-	}
 	waiter_end(&waiter);
+	plain_wait(mock, ROOM + 1);
 	for (i = 0; i <= ROOM; i++)
 		expect_good(test, &reqs[i]);
 }
