@@ -23,10 +23,8 @@
 struct workqueue_struct *virtiofs_glue_wq;
 
 /* Bytes of the request that are no pages: header and arguments */
-static unsigned int glue_request_len(struct fuse_req *req)
+static unsigned int glue_request_len(struct fuse_args *args)
 {
-	struct fuse_args *args = req->args;
-
 	return sizeof(struct fuse_in_header) +
 	       fuse_len_args(args->in_numargs - args->in_pages,
 			     (struct fuse_arg *)args->in_args);
@@ -45,9 +43,9 @@ static unsigned int glue_reply_len(struct fuse_req *req)
 }
 
 /* The reply lies behind the request, aligned so that its header can be read */
-static unsigned int glue_reply_offset(struct fuse_req *req)
+static unsigned int glue_reply_offset(struct fuse_args *args)
 {
-	return ALIGN(glue_request_len(req), 8);
+	return ALIGN(glue_request_len(args), 8);
 }
 
 /*
@@ -66,7 +64,7 @@ static void *glue_big(struct fuse_req *req)
  */
 static void glue_alloc_big(struct fuse_req *req)
 {
-	unsigned int len = glue_reply_offset(req) + glue_reply_len(req);
+	unsigned int len = glue_reply_offset(req->args) + glue_reply_len(req);
 	void *big;
 
 	if (likely(len <= VIRTIOFS_BUF_DATA))
@@ -150,7 +148,7 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 {
 	struct fuse_req *req = glue_req_of(link);
 	struct fuse_args *args = req->args;
-	unsigned int offset = glue_reply_offset(req);
+	unsigned int offset = glue_reply_offset(args);
 	unsigned int len = glue_reply_len(req);
 	void *memory = virtiofs_req_memory(req, buf);
 
@@ -162,7 +160,7 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 
 	glue_write_request(req, memory);
 	if (!glue_map_memory(sgl, virtiofs_sgl_out, memory,
-			     glue_request_len(req)))
+			     glue_request_len(args)))
 		return -E2BIG;
 	if (args->in_pages &&
 	    !glue_map_pages(sgl, virtiofs_sgl_out, args,
@@ -276,24 +274,25 @@ static void glue_read_args(struct fuse_req *req, void *p)
 
 /**
  * virtiofs_req_check() - look at the header of a reply
- * @req: the request; if it succeeded, the sizes of its arguments become those of
- *	the reply
+ * @req: the request
+ * @args: its arguments, or a copy of them; if it succeeded, their sizes become those
+ *	of the reply
  * @conn: its connection
  * @buf: its place in the queue
  *
  * Context: done().
  * Return: the server's result, or -EIO with one message for a reply that lies.
  */
-int virtiofs_req_check(struct fuse_req *req, struct glue_conn *conn,
-		       struct virtiofs_buf *buf)
+int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
+		       struct glue_conn *conn, struct virtiofs_buf *buf)
 {
-	void *reply = virtiofs_req_memory(req, buf) + glue_reply_offset(req);
+	void *reply = virtiofs_req_memory(req, buf) + glue_reply_offset(args);
 	struct fuse_out_header oh;
 	const char *fault;
 
 	fault = glue_read_header(req, reply, buf->len, &oh);
 	if (!fault && !oh.error)
-		fault = glue_fit_args(req->args, oh.len - sizeof(oh));
+		fault = glue_fit_args(args, oh.len - sizeof(oh));
 	if (fault) {
 		pr_warn_ratelimited("virtiofs: %s: reply to opcode %u is %s (length %u, written %u, error %d)\n",
 				    conn->session->tag, req->in.h.opcode, fault,
@@ -307,14 +306,16 @@ int virtiofs_req_check(struct fuse_req *req, struct glue_conn *conn,
 /**
  * virtiofs_req_reply() - where the arguments of a reply lie
  * @req: the request
+ * @args: as for virtiofs_req_check()
  * @buf: its place in the queue
  *
  * Context: done().
  * Return: the arguments, behind the reply's header.
  */
-void *virtiofs_req_reply(struct fuse_req *req, struct virtiofs_buf *buf)
+void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
+			 struct virtiofs_buf *buf)
 {
-	return virtiofs_req_memory(req, buf) + glue_reply_offset(req) +
+	return virtiofs_req_memory(req, buf) + glue_reply_offset(args) +
 	       sizeof(struct fuse_out_header);
 }
 
@@ -327,9 +328,9 @@ static int glue_read_reply(struct fuse_req *req, struct virtiofs_buf *buf)
 	if (!buf->len && req->in.h.opcode == FUSE_DESTROY)
 		return 0;
 
-	error = virtiofs_req_check(req, conn, buf);
+	error = virtiofs_req_check(req, req->args, conn, buf);
 	if (!error)
-		glue_read_args(req, virtiofs_req_reply(req, buf));
+		glue_read_args(req, virtiofs_req_reply(req, req->args, buf));
 	return error;
 }
 
@@ -424,14 +425,16 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 		      int error)
 {
 	struct fuse_req *req = glue_req_of(link);
-	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
 	struct glue_orphan *orphan;
+	struct glue_conn *conn;
 
+	orphan = xchg(&glue_sub_of(req)->orphan, GLUE_ENDED);
+	/* If the caller has left, this way leads over what does not go with it */
+	conn = glue_fiq_of_req(req)->priv;
 	if (unlikely(error))
 		atomic_long_inc(&conn->errors);
 	else
 		virtiofs_stats_count(conn, req->in.h.opcode, buf->took);
-	orphan = xchg(&glue_sub_of(req)->orphan, GLUE_ENDED);
 	if (unlikely(orphan)) {
 		glue_trace_reply(conn, req, buf, error);
 		virtiofs_leave_done(orphan, buf, error);

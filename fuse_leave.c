@@ -41,7 +41,9 @@ struct glue_loan {
  * @req: the request, with a reference
  * @args: the caller's arguments, of which only the sizes are left
  * @loan: a lookup of the inode that the request is for, or NULL
- * @work: does what is left to be done when the reply has come
+ * @open: two, as the caller has still to end the request for itself, and the device
+ *	to return it
+ * @work: does what is left to be done after both
  * @late: what to give back
  * @giveback: arguments of the request that does
  * @nr: number of @folios
@@ -54,6 +56,7 @@ struct glue_orphan {
 	struct fuse_req *req;
 	struct fuse_args args;
 	struct glue_loan *loan;
+	atomic_t open;
 	struct work_struct work;
 	struct virtiofs_late late;
 	struct fuse_args giveback;
@@ -247,9 +250,16 @@ static void glue_orphan_work(struct work_struct *work)
 	glue_orphan_free(orphan);
 }
 
+static void glue_orphan_close(struct glue_orphan *orphan)
+{
+	if (atomic_dec_and_test(&orphan->open))
+		queue_work(virtiofs_glue_wq, &orphan->work);
+}
+
 /**
  * virtiofs_leave_done() - a request has ended whose caller has left
- * @orphan: what is left of it; the request with all its memory is ours alone
+ * @orphan: what is left of it; the caller may still be about to end the request, so that
+ *	what ends it is not to be touched, nor what was the caller's
  * @buf: as for done()
  * @error: as for done()
  *
@@ -258,20 +268,19 @@ static void glue_orphan_work(struct work_struct *work)
 void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 			 int error)
 {
+	struct fuse_args *args = &orphan->args;
 	struct fuse_req *req = orphan->req;
 	void *first;
 
-	req->args = &orphan->args;
-	glue_set_mount(req, orphan->conn->fm);
-	if (!error && !virtiofs_req_check(req, orphan->conn, buf)) {
-		first = virtiofs_req_reply(req, buf);
+	if (!error && !virtiofs_req_check(req, args, orphan->conn, buf)) {
+		first = virtiofs_req_reply(req, args, buf);
 		virtiofs_late_reply(&orphan->late, &req->in.h,
 				    virtiofs_req_memory(req, buf) + sizeof(req->in.h),
 				    first,
-				    first + orphan->args.out_args[0].size);
+				    first + args->out_args[0].size);
 	}
 	virtiofs_req_free(req);
-	queue_work(virtiofs_glue_wq, &orphan->work);
+	glue_orphan_close(orphan);
 }
 
 /*
@@ -312,6 +321,7 @@ static struct glue_orphan *glue_orphan_new(struct glue_conn *conn,
 	orphan->conn = conn;
 	orphan->req = req;
 	orphan->args = *args;
+	atomic_set(&orphan->open, 2);
 	INIT_WORK(&orphan->work, glue_orphan_work);
 	orphan->nr = nr;
 	for (i = 0; i < nr; i++) {
@@ -388,13 +398,18 @@ static void glue_leave(struct glue_conn *conn, struct fuse_req *req)
 		return;
 	glue_borrow_lookup(orphan, req->in.h.nodeid);
 	refcount_inc(&req->count);
+	/* The mount of the caller may end before the request does */
+	glue_set_mount(req, conn->fm);
 	if (cmpxchg(&sub->orphan, NULL, orphan)) {
 		refcount_dec(&req->count);
 		glue_return_lookup(orphan);
 		glue_orphan_free(orphan);
 		return;
 	}
+	trace_virtiofs_leave(conn->session->tag, req->in.h.unique,
+			     req->in.h.opcode);
 	glue_interrupted(req);
+	glue_orphan_close(orphan);
 }
 
 /**

@@ -138,9 +138,10 @@ extern const struct fuse_iqueue_ops virtiofs_glue_fiq_ops;
 extern struct workqueue_struct *virtiofs_glue_wq;
 
 void *virtiofs_req_memory(struct fuse_req *req, struct virtiofs_buf *buf);
-int virtiofs_req_check(struct fuse_req *req, struct glue_conn *conn,
-		       struct virtiofs_buf *buf);
-void *virtiofs_req_reply(struct fuse_req *req, struct virtiofs_buf *buf);
+int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
+		       struct glue_conn *conn, struct virtiofs_buf *buf);
+void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
+			 struct virtiofs_buf *buf);
 void virtiofs_req_free(struct fuse_req *req);
 void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
 void virtiofs_conn_end_work(struct work_struct *work);

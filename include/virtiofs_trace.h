@@ -59,6 +59,24 @@ TRACE_EVENT(virtiofs_reply,
 		  __entry->error, __entry->ns)
 );
 
+/* The caller of a request was killed and waits no more; the device still has it */
+TRACE_EVENT(virtiofs_leave,
+	TP_PROTO(const char *tag, u64 unique, u32 opcode),
+	TP_ARGS(tag, unique, opcode),
+	TP_STRUCT__entry(
+		__string(tag, tag)
+		__field(u64, unique)
+		__field(u32, opcode)
+	),
+	TP_fast_assign(
+		__assign_str(tag);
+		__entry->unique = unique;
+		__entry->opcode = opcode;
+	),
+	TP_printk("tag=%s unique=%llu opcode=%u", __get_str(tag),
+		  __entry->unique, __entry->opcode)
+);
+
 /* FORGETs or an INTERRUPT (then @unique is that of its request) */
 TRACE_EVENT(virtiofs_hiprio,
 	TP_PROTO(u32 opcode, unsigned int nr, u64 unique),

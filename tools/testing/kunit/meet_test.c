@@ -15,6 +15,9 @@
 #include <kunit/test.h>
 
 #include "server.h"
+#include "virtio_fs.h"
+#include "virtiofs_trace.h"
+#include "virtqueue.h"
 
 /* How often each two meet, and how far apart they begin at the most */
 #define MEETINGS	10
@@ -227,8 +230,62 @@ static void two_meet_and_the_request_ends_once(struct kunit *test)
 		expect_good_end(test, test->param_value);
 }
 
+/**
+ * struct pause - a caller that is held while it leaves
+ * @caller: the caller
+ * @begun: it has left its request to the device, and has not ended it for itself
+ * @over: it may go on
+ */
+struct pause {
+	struct task_struct *caller;
+	struct completion begun;
+	bool over;
+};
+
+static void pause_caller(void *data, const char *tag, u64 unique, u32 opcode)
+{
+	unsigned long end = jiffies + MOCK_PATIENCE;
+	struct pause *pause = data;
+
+	if (current != pause->caller)
+		return;
+	complete(&pause->begun);
+	while (!READ_ONCE(pause->over) && time_before(jiffies, end))
+		cpu_relax();
+}
+
+/* The kernel warns of a request that ends while it counts as sent */
+static void answer_comes_while_the_caller_leaves(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct virtiofs_device *dev = dev_get_drvdata(&mock->vdev.dev);
+	struct pause pause = {};
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "there is only one CPU");
+	init_completion(&pause.begun);
+	if (register_trace_virtiofs_leave(pause_caller, &pause))
+		kunit_skip(test, "the kernel is without trace events");
+	server_mount(mock);
+	pause.caller = server_call(mock);
+	send_sig(SIGKILL, pause.caller, 1);
+	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&pause.begun,
+							     MOCK_PATIENCE));
+	server_answer(mock);
+	virtiofs_vqs_drain(dev->vqs);
+	/* What is left of it is done by another worker, and not now */
+	msleep(20);
+	WRITE_ONCE(pause.over, true);
+	KUNIT_EXPECT_EQ(test, -EINTR, server_result(mock, pause.caller));
+	unregister_trace_virtiofs_leave(pause_caller, &pause);
+	tracepoint_synchronize_unregister();
+	expect_truth(mock);
+	server_unmount(server_of(mock));
+}
+
 static struct kunit_case meet_cases[] = {
 	KUNIT_CASE_PARAM(two_meet_and_the_request_ends_once, pair_gen_params),
+	KUNIT_CASE(answer_comes_while_the_caller_leaves),
 	{}
 };
 
