@@ -4,7 +4,7 @@
 import os
 import random
 
-from device import DeviceShare
+from device import ABOUT_THE_RING, ABOUT_THE_SERVER, DeviceShare
 from scenario import scenario
 
 # What the selftests make the guest's kernel say, as with an honest daemon.
@@ -122,7 +122,7 @@ def device_disorder(test):
 @scenario("device-lies", ours=True)
 def device_lies(test):
     for part in ("device-lies", "device-lies-data", "device-lies-session"):
-        share = DeviceShare("myfs", test.directory(part), queues=2, misleads=True,
+        share = DeviceShare("myfs", test.directory(part), queues=2, misleads=ABOUT_THE_SERVER,
                             options=["--timeout", "0"])
         run(test, part, share, smp=2, name=part, env={"expect_log": PROVOKED})
 
@@ -141,11 +141,12 @@ def device_broken(test):
     seed = random.randrange(1 << 32)
     test.note(f"seed {seed}")
     for name, device in BROKEN.items():
-        share = DeviceShare("myfs", test.directory(name), queues=2, device=device)
+        in_order = knows_in_order(test) and "in_order" in device
+        share = DeviceShare("myfs", test.directory(name), queues=2, device=device,
+                            misleads=ABOUT_THE_RING if in_order else "")
         fill(share.directory)
         test.boot("device-broken", [share], name=name,
-                  env={"seed": seed, "expect_log": PROVOKED,
-                       "in_order": int(knows_in_order(test) and "in_order" in device)})
+                  env={"seed": seed, "expect_log": PROVOKED, "in_order": int(in_order)})
 
 
 @scenario("device-fuzz", ours=True)
@@ -154,7 +155,7 @@ def device_fuzz(test):
     seed = random.randrange(1 << 32) if asked["seed"] is None else asked["seed"]
     test.note(f"seed {seed}")
     share = DeviceShare("myfs", test.directory(), queues=4, options=["--timeout", "0.02"],
-                        misleads=True)
+                        misleads=ABOUT_THE_SERVER)
     counters = run(test, "device-fuzz", share, limit=1200 + lies // 10,
                    env={"seed": seed, "expect_log": PROVOKED, "lies": lies})
     test.claim_at_least("lies_were_told", counters["lies"], lies)
