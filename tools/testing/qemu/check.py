@@ -247,6 +247,7 @@ def rootfs(test):
     tree = test.work + "/tree"
     subprocess.run(["cp", "-a", DEBIAN, tree], check=True)
     shutil.copytree(GUEST_SCRIPTS, tree + "/guest")
+    shutil.copy("/usr/bin/busybox", tree + "/usr/bin/busybox")
     test.boot("rootfs", [guest.Share("myfs", tree, ["--xattr"])], root="myfs", programs=True,
               kernel=test.kernel + "-intree", env={"rootflags": "wait=60,timeout=600"})
     release = os.listdir(f"{guest.CACHE}/linux/{test.kernel}-intree/install/lib/modules")
