@@ -86,5 +86,12 @@ hollow_shows_nothing directory "op=READDIRPLUS" ls /mnt/work
 hollow_shows_nothing attribute "op=GETXATTR nth=2" \
 	getfattr --only-values -n user.public /mnt/work/file
 
+# A root of a wrong kind is good for nothing any more, until it is mounted again.
+lie "op=GETATTR hollow"
+claim_refused GETATTR_hollow_root 'Input/output error|I/O error' stat /mnt
+claim_equal GETATTR_hollow_root_was_told_once "$(host device myfs counter lies)" 1
 claim share_unmounts umount /mnt
+claim share_mounts_again mount_share
+claim GETATTR_hollow_root_and_the_truth_again truth
+claim share_unmounts_again umount /mnt
 plan
