@@ -429,7 +429,7 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 	struct glue_conn *conn;
 
 	orphan = xchg(&glue_sub_of(req)->orphan, GLUE_ENDED);
-	/* If the caller has left, this way leads over what does not go with it */
+	/* Before that it might be the mount of a caller that has just left */
 	conn = glue_fiq_of_req(req)->priv;
 	if (unlikely(error))
 		atomic_long_inc(&conn->errors);

@@ -42,7 +42,7 @@ struct glue_loan {
  * @args: the caller's arguments, of which only the sizes are left
  * @loan: a lookup of the inode that the request is for, or NULL
  * @open: two, as the caller has still to end the request for itself, and the device
- *	to return it
+ *	to return it; not used if the device never had it
  * @work: does what is left to be done after both
  * @late: what to give back
  * @giveback: arguments of the request that does
