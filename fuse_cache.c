@@ -12,14 +12,32 @@
 #include <linux/nodemask.h>
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
+#include <linux/xarray.h>
 
 #include "fuse_conn.h"
 
 /* So many dentries are looked at under one lock hold */
 #define GLUE_PRUNE_BATCH	128
 
-/* The FUSE client's function */
+/**
+ * struct glue_sb - the inodes of a superblock
+ * @inodes: their number
+ */
+struct glue_sb {
+	atomic_long_t inodes;
+};
+
+/* The FUSE client's functions */
 static struct inode *(*glue_fuse_alloc_inode)(struct super_block *sb);
+static void (*glue_fuse_evict_inode)(struct inode *inode);
+
+static struct glue_sb *glue_sb_of(struct glue_conn *conn,
+				  struct super_block *sb)
+{
+	return xa_load(&conn->sbs, sb->s_dev);
+}
 
 static bool glue_cache_is_full(struct glue_conn *conn)
 {
@@ -102,14 +120,50 @@ static struct inode *glue_alloc_inode(struct super_block *sb)
 	if (!inode)
 		return NULL;
 	atomic_long_inc(&conn->inodes);
+	atomic_long_inc(&glue_sb_of(conn, sb)->inodes);
 	if (unlikely(glue_cache_is_full(conn)))
 		glue_prune(conn);
 	return inode;
 }
 
+/*
+ * From the beginning of its superblock's end on the FUSE client gives no inode back,
+ * which only DESTROY makes up for.
+ */
+static void glue_evict_inode(struct inode *inode)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+
+	glue_fuse_evict_inode(inode);
+	if (fi->nlookup && fi->forget)
+		virtiofs_conn_forget(glue_conn_of(get_fuse_conn(inode)),
+				     fi->nodeid, fi->nlookup);
+}
+
+/* The last of a superblock may be what its end waits for: then both go at once */
 static void glue_destroy_inode(struct inode *inode)
 {
-	atomic_long_dec(&glue_conn_of(get_fuse_conn(inode))->inodes);
+	struct glue_conn *conn = glue_conn_of(get_fuse_conn(inode));
+	struct glue_sb *counted = glue_sb_of(conn, inode->i_sb);
+
+	atomic_long_dec(&conn->inodes);
+	if (atomic_long_dec_and_test(&counted->inodes))
+		wake_up_var(counted);
+}
+
+/*
+ * A file that is closed while some of it is read ahead keeps its inode until the
+ * device has answered that, and RELEASE then.  Only with its last superblock does
+ * the FUSE client wait for requests.
+ */
+static void glue_put_super(struct super_block *sb)
+{
+	struct glue_conn *conn = glue_conn_of(get_fuse_mount_super(sb)->fc);
+	struct glue_sb *counted = glue_sb_of(conn, sb);
+
+	wait_var_event(counted, !atomic_long_read(&counted->inodes));
+	xa_erase(&conn->sbs, sb->s_dev);
+	kfree(counted);
 }
 
 /**
@@ -120,17 +174,37 @@ void virtiofs_cache_override(struct super_operations *ops)
 {
 	glue_fuse_alloc_inode = ops->alloc_inode;
 	ops->alloc_inode = glue_alloc_inode;
-	/* The FUSE client has none */
+	glue_fuse_evict_inode = ops->evict_inode;
+	ops->evict_inode = glue_evict_inode;
+	/* The FUSE client has none of these */
 	ops->destroy_inode = glue_destroy_inode;
+	ops->put_super = glue_put_super;
 }
 
 /**
  * virtiofs_cache_add_sb() - count inodes of a superblock
- * @sb: has got its functions just now, and has no inode but its root
+ * @sb: gets the functions of virtiofs_cache_override() next, and has no inode but
+ *	its root
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
  */
-void virtiofs_cache_add_sb(struct super_block *sb)
+int virtiofs_cache_add_sb(struct super_block *sb)
 {
-	atomic_long_inc(&glue_conn_of(get_fuse_mount_super(sb)->fc)->inodes);
+	struct glue_conn *conn = glue_conn_of(get_fuse_mount_super(sb)->fc);
+	struct glue_sb *counted = kzalloc_obj(*counted);
+	int err;
+
+	if (!counted)
+		return -ENOMEM;
+	atomic_long_set(&counted->inodes, 1);
+	err = xa_insert(&conn->sbs, sb->s_dev, counted, GFP_KERNEL);
+	if (err) {
+		kfree(counted);
+		return err;
+	}
+	atomic_long_inc(&conn->inodes);
+	return 0;
 }
 
 /**

@@ -516,6 +516,8 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	if (sync) {
 		glue_submit_sync(conn, vq, req);
 	} else {
+		/* The mount that it was made for may end in the request's end */
+		glue_set_mount(req, conn->fm);
 		virtiofs_vq_submit(vq, &glue_sub_of(req)->link);
 		virtiofs_watch_requests(conn);
 	}

@@ -130,6 +130,7 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 	}
 	conn->session = session;
 	conn->stuck = U64_MAX;
+	xa_init(&conn->sbs);
 	init_waitqueue_func_entry(&conn->abort_entry, glue_abort);
 	INIT_LIST_HEAD(&conn->abort_entry.entry);
 	virtiofs_watch_init(conn);
@@ -216,10 +217,13 @@ static int glue_sync_fs(struct super_block *sb, int wait)
 }
 
 /* The FUSE client gives its functions no name that we could see */
-static void glue_override(struct super_block *sb)
+static int glue_override(struct super_block *sb)
 {
 	static DEFINE_MUTEX(lock);
+	int err = virtiofs_cache_add_sb(sb);
 
+	if (err)
+		return err;
 	guard(mutex)(&lock);
 	if (!glue_fuse_show_options) {
 		glue_super_ops = *sb->s_op;
@@ -231,7 +235,7 @@ static void glue_override(struct super_block *sb)
 	}
 	sb->s_op = &glue_super_ops;
 	glue_trust_server(sb);
-	virtiofs_cache_add_sb(sb);
+	return 0;
 }
 
 /*
@@ -261,9 +265,10 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 	ctx->blksize = SECTOR_SIZE;
 
 	err = fuse_fill_super_common(sb, ctx);
+	if (!err)
+		err = glue_override(sb);
 	if (err)
 		return err;
-	glue_override(sb);
 	glue_set_limits(sb->s_bdi);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	/* See virtiofs_glue_wait_init() for what becomes of it */
@@ -575,9 +580,17 @@ static const struct fs_context_operations *glue_fuse_submount_ops;
 static int glue_get_tree_submount(struct fs_context *fsc)
 {
 	int err = READ_ONCE(glue_fuse_submount_ops)->get_tree(fsc);
+	struct super_block *sb;
 
-	if (!err)
-		glue_override(fsc->root->d_sb);
+	if (err)
+		return err;
+	sb = fsc->root->d_sb;
+	err = glue_override(sb);
+	if (err) {
+		dput(fsc->root);
+		fsc->root = NULL;
+		deactivate_locked_super(sb);
+	}
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #include <linux/mutex.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "fuse_compat.h"
 #include "fuse_glue.h"
@@ -50,6 +51,7 @@ struct glue_poll {
  * @errors: number of requests that have ended without a good reply
  * @latency: how long requests have taken
  * @inodes: number of inodes of all superblocks
+ * @sbs: what fuse_cache.c knows of each superblock, by its device number
  * @max_inodes: most of them that are to be there when not all are in use, or 0
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
  * @watch: looks after requests in flight, as long as there are any
@@ -80,6 +82,7 @@ struct glue_conn {
 	atomic_long_t errors;
 	struct glue_latency __percpu *latency;
 	atomic_long_t inodes;
+	struct xarray sbs;
 	unsigned int max_inodes;
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watch;
@@ -179,7 +182,7 @@ void virtiofs_watch_stop(struct glue_conn *conn);
 
 /* fuse_cache.c: inodes that are kept */
 void virtiofs_cache_override(struct super_operations *ops);
-void virtiofs_cache_add_sb(struct super_block *sb);
+int virtiofs_cache_add_sb(struct super_block *sb);
 
 /* fuse_mount.c: connections and mounts */
 void virtiofs_conn_release(struct fuse_iqueue *fiq);

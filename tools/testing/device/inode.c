@@ -149,7 +149,15 @@ void inode_put(struct inode *inode)
 	pthread_mutex_unlock(&lock);
 }
 
-static void fill_attr(const struct stat *st, struct fuse_attr *attr)
+/* Another file system on the host is one in the guest, too. */
+static bool is_submount(int fd, const struct stat *st)
+{
+	struct stat up;
+
+	return S_ISDIR(st->st_mode) && !fstatat(fd, "..", &up, 0) && up.st_dev != st->st_dev;
+}
+
+static void fill_attr(int fd, const struct stat *st, struct fuse_attr *attr)
 {
 	*attr = (struct fuse_attr){
 		.ino = st->st_ino,
@@ -167,6 +175,7 @@ static void fill_attr(const struct stat *st, struct fuse_attr *attr)
 		.gid = st->st_gid,
 		.rdev = st->st_rdev,
 		.blksize = st->st_blksize,
+		.flags = is_submount(fd, st) ? FUSE_ATTR_SUBMOUNT : 0,
 	};
 }
 
@@ -183,7 +192,7 @@ int inode_attr(const struct inode *inode, struct fuse_attr *attr)
 
 	if (fstat(inode->fd, &st))
 		return -errno;
-	fill_attr(&st, attr);
+	fill_attr(inode->fd, &st, attr);
 	return 0;
 }
 
@@ -207,6 +216,7 @@ int inode_lookup(int fd, struct fuse_entry_out *out)
 		close(fd);
 		return err;
 	}
+	fill_attr(fd, &st, &out->attr);
 	pthread_mutex_lock(&lock);
 	inode = find_locked(st.st_dev, st.st_ino);
 	if (inode)
@@ -221,7 +231,6 @@ int inode_lookup(int fd, struct fuse_entry_out *out)
 	out->entry_valid_nsec = (options.timeout - out->entry_valid) * 1e9;
 	out->attr_valid = out->entry_valid;
 	out->attr_valid_nsec = out->entry_valid_nsec;
-	fill_attr(&st, &out->attr);
 	return 0;
 }
 

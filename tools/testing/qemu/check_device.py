@@ -5,7 +5,7 @@ import os
 import random
 
 from device import ABOUT_THE_RING, ABOUT_THE_SERVER, DeviceShare
-from scenario import scenario
+from scenario import scenario, tmpfs
 
 # What the selftests make the guest's kernel say, as with an honest daemon.
 SAID = "tag <.*> not found|Unknown parameter|Invalid ELF header"
@@ -87,6 +87,17 @@ def device_interrupt(test):
 def device_killed(test):
     run(test, "device-killed", DeviceShare("myfs", test.directory(), queues=1, ring=16,
                                            options=["--timeout", "0"]), smp=2)
+
+
+@scenario("device-submounts", ours=True)
+def device_submounts(test):
+    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
+    os.mkdir(share.directory + "/sub")
+    with tmpfs(share.directory + "/sub", "size=4m"):
+        with open(share.directory + "/sub/file", "wb") as file:
+            file.write(random.Random(6).randbytes(300000))
+        run(test, "device-submounts", share, smp=2,
+            env={"expect_log": "lost file I/O error report|Buffer I/O error"})
 
 
 @scenario("device-timeout", ours=True)
