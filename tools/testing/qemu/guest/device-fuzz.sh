@@ -7,25 +7,28 @@
 . /guest/lib.sh
 
 HAMMERS=8
-ROUND=4
+ROUND=15
 STOP=/run/stop
 
 # A guest that is lied to about nodes and handles writes where it should not, so
 # the files are compared with what they are on the host then.
 SUMS="find . -type f -exec md5sum {} + | sort | md5sum"
 
-# hammer: the load, for some seconds.
+# hammer: the load, for some seconds. A guest that believes there is no such directory
+# does not ask again, so it is made to forget.
 hammer()
 {
 	rm -f $STOP
 	/device/hammer /mnt/work $HAMMERS $STOP &
-	sleep $ROUND
-	echo 3 >/proc/sys/vm/drop_caches
+	for _ in $(seq $ROUND); do
+		sleep 1
+		echo 7 >/proc/sys/vm/drop_caches
+	done
 	touch $STOP
 	wait $!
 }
 
-# A mount whose root was lied about is of no more use, so each round has its own.
+# What a guest believes of the files that it has open stays, so each round has its own mount.
 rounds()
 {
 	while [ "$(host device myfs counter lies)" -lt "$lies" ]; do
