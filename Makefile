@@ -35,6 +35,7 @@ virtiofs-y += $(glue-objs)
 virtiofs-y += virtqueue.o
 virtiofs-y += hiprio.o
 virtiofs-y += late.o
+virtiofs-$(CONFIG_BLOCK) += plug.o
 virtiofs-y += trace.o
 
 # The KUnit suites are a part of the module that they test.

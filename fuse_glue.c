@@ -13,6 +13,7 @@
 
 #include "fuse_conn.h"
 #include "hiprio.h"
+#include "plug.h"
 #include "virtiofs_trace.h"
 
 /*
@@ -514,11 +515,12 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	trace_virtiofs_request(conn->session->tag, vq->name, req->in.h.unique,
 			       req->in.h.opcode, req->in.h.nodeid, req->in.h.len);
 	if (sync) {
+		virtiofs_plug_flush();
 		glue_submit_sync(conn, vq, req);
 	} else {
 		/* The mount that it was made for may end in the request's end */
 		glue_set_mount(req, conn->fm);
-		virtiofs_vq_submit(vq, &glue_sub_of(req)->link);
+		virtiofs_plug_submit(vq, &glue_sub_of(req)->link);
 		virtiofs_watch_requests(conn);
 	}
 }

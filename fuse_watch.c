@@ -86,7 +86,7 @@ static void glue_watch_work(struct work_struct *work)
 	if (age)
 		virtiofs_vqs_check_async(conn->session->vqs);
 	glue_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
-	if (!virtiofs_vqs_are_idle(conn->session->vqs))
+	if (glue_has_requests(conn->fc))
 		queue_delayed_work(virtiofs_glue_wq, &conn->watch,
 				   GLUE_WATCH_PERIOD);
 }

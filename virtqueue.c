@@ -44,46 +44,6 @@ static struct workqueue_struct *virtiofs_kill_wq;
 /* How long each CPU had been idle when others last wanted it from who polled */
 static DEFINE_PER_CPU(u64, vq_idle_us);
 
-/* See struct virtiofs_fifo */
-static void fifo_init(struct virtiofs_fifo *fifo)
-{
-	fifo->first = NULL;
-	fifo->last = &fifo->first;
-	fifo->nr = 0;
-}
-
-static void fifo_push(struct virtiofs_fifo *fifo, struct llist_node *link)
-{
-	link->next = NULL;
-	*fifo->last = link;
-	fifo->last = &link->next;
-	fifo->nr++;
-}
-
-static struct llist_node *fifo_pop(struct virtiofs_fifo *fifo)
-{
-	struct llist_node *link = fifo->first;
-
-	if (link) {
-		fifo->first = link->next;
-		if (!fifo->first)
-			fifo->last = &fifo->first;
-		fifo->nr--;
-	}
-	return link;
-}
-
-/* Move all of @from behind the last of @to */
-static void fifo_splice(struct virtiofs_fifo *to, struct virtiofs_fifo *from)
-{
-	if (!from->first)
-		return;
-	*to->last = from->first;
-	to->last = from->last;
-	to->nr += from->nr;
-	fifo_init(from);
-}
-
 /*
  * Add a run of bytes behind the entries that the device reads (@first is 0)
  * or writes, as a part of the last entry where it goes on in memory.
@@ -425,6 +385,30 @@ static void vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
 {
 	vq_submit(vq, link, NULL);
+}
+
+/**
+ * virtiofs_vq_submit_all() - submit requests that have come together
+ * @vq: the queue
+ * @fifo: the requests, of which it gives up all; they keep their order
+ *
+ * As virtiofs_vq_submit() for each, but the device is notified once.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo)
+{
+	bool notify;
+
+	/* See vq_submit() */
+	guard(rcu)();
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		vq->pending += fifo->nr;
+		fifo_splice(&vq->backlog, fifo);
+		notify = vq_feed(vq);
+	}
+	if (notify)
+		virtqueue_notify(vq->ring);
 }
 
 static bool vq_flush(struct virtiofs_vq *vq)
@@ -1267,25 +1251,6 @@ u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs)
 		}
 	}
 	return now - since;
-}
-
-/**
- * virtiofs_vqs_are_idle() - have all submissions ended?
- * @vqs: the queues
- *
- * Context: any.
- * Return: true if there is no submission to a request queue, at one moment for
- * each queue.
- */
-bool virtiofs_vqs_are_idle(struct virtiofs_vqs *vqs)
-{
-	unsigned int i;
-
-	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
-		if (READ_ONCE(vqs->vq[i].pending))
-			return false;
-	}
-	return true;
 }
 
 /**

@@ -58,6 +58,12 @@ static inline wait_queue_head_t *glue_init_waitq(struct fuse_conn *fc)
 	return &fc->chan->blocked_waitq;
 }
 
+/* Are there requests, wherever they are? */
+static inline bool glue_has_requests(struct fuse_conn *fc)
+{
+	return atomic_read(&fc->chan->num_waiting);
+}
+
 /* What is written is as safe as the host makes it, so sync(2) waits for it */
 static inline void glue_trust_server(struct super_block *sb)
 {
@@ -117,6 +123,11 @@ static inline bool glue_initialized(struct fuse_conn *fc)
 static inline wait_queue_head_t *glue_init_waitq(struct fuse_conn *fc)
 {
 	return &fc->blocked_waitq;
+}
+
+static inline bool glue_has_requests(struct fuse_conn *fc)
+{
+	return atomic_read(&fc->num_waiting);
 }
 
 static inline void glue_trust_server(struct super_block *sb)

@@ -19,6 +19,8 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "fifo.h"
+
 struct virtio_device;
 struct virtiofs_vq;
 struct virtqueue;
@@ -34,21 +36,6 @@ enum {
 
 /* The smallest ring that can carry a request with pages */
 #define VIRTIOFS_VQ_MIN_SIZE	4
-
-/**
- * struct virtiofs_fifo - singly linked list with a tail
- * @first: the oldest entry, or NULL
- * @last: where the link to the next entry goes
- * @nr: number of entries
- *
- * Links are llist_nodes because that is all the room that the smallest
- * submission has (a FORGET of the FUSE client brings one pointer).
- */
-struct virtiofs_fifo {
-	struct llist_node *first;
-	struct llist_node **last;
-	unsigned int nr;
-};
 
 /**
  * struct virtiofs_buf - a request's place in a queue, with memory of its own
@@ -313,6 +300,7 @@ bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
 		     unsigned int len, unsigned int offset);
 
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
+void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo);
 bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 			     struct virtiofs_waiter *waiter, u64 ns);
 bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
@@ -335,7 +323,6 @@ void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding);
 bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 		       void *arg);
 u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs);
-bool virtiofs_vqs_are_idle(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);
 bool virtiofs_vqs_cancel(struct virtiofs_vqs *vqs, struct llist_node *link);
 bool virtiofs_vqs_are_dead(struct virtiofs_vqs *vqs);

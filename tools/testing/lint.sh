@@ -103,6 +103,8 @@ includes()
 
 	not_in virtqueue.c 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
 	not_in include/virtqueue.h 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
+	not_in plug.c 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
+	not_in include/plug.h 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
 	not_in late.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'
 	not_in hiprio.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
 	for file in fuse_{cache,glue,init,interrupt,leave,poll,stats,watch,mount}.c include/fuse_{conn,compat,glue}.h; do

@@ -120,6 +120,15 @@ def device_stats(test):
     run(test, "device-stats", share, smp=2, env={"expect_log": PROVOKED})
 
 
+@scenario("device-together", ours=True)
+def device_together(test):
+    share = DeviceShare("myfs", test.directory(), queues=1)
+    with open(share.directory + "/big", "wb") as file:
+        for _ in range(64):
+            file.write(random.randbytes(1 << 20))
+    run(test, "device-together", share, smp=2, images=("base", "load"))
+
+
 @scenario("device-disorder", ours=True)
 def device_disorder(test):
     seed = random.randrange(1 << 32)

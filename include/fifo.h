@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * First in, first out: submissions that wait.
+ */
+#ifndef _VIRTIOFS_FIFO_H
+#define _VIRTIOFS_FIFO_H
+
+#include <linux/llist.h>
+
+/**
+ * struct virtiofs_fifo - singly linked list with a tail
+ * @first: the oldest entry, or NULL
+ * @last: where the link to the next entry goes
+ * @nr: number of entries
+ *
+ * Links are llist_nodes because that is all the room that the smallest
+ * submission has (a FORGET of the FUSE client brings one pointer).
+ */
+struct virtiofs_fifo {
+	struct llist_node *first;
+	struct llist_node **last;
+	unsigned int nr;
+};
+
+static inline void fifo_init(struct virtiofs_fifo *fifo)
+{
+	fifo->first = NULL;
+	fifo->last = &fifo->first;
+	fifo->nr = 0;
+}
+
+static inline void fifo_push(struct virtiofs_fifo *fifo,
+			     struct llist_node *link)
+{
+	link->next = NULL;
+	*fifo->last = link;
+	fifo->last = &link->next;
+	fifo->nr++;
+}
+
+static inline struct llist_node *fifo_pop(struct virtiofs_fifo *fifo)
+{
+	struct llist_node *link = fifo->first;
+
+	if (link) {
+		fifo->first = link->next;
+		if (!fifo->first)
+			fifo->last = &fifo->first;
+		fifo->nr--;
+	}
+	return link;
+}
+
+/* Move all of @from behind the last of @to */
+static inline void fifo_splice(struct virtiofs_fifo *to,
+			       struct virtiofs_fifo *from)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	to->nr += from->nr;
+	fifo_init(from);
+}
+
+#endif
