@@ -64,6 +64,12 @@ fresh()
 	done
 }
 
+# bound NAME: a reset of the function in the middle of a probe makes that fail.
+bound()
+{
+	[ -e "$DRIVER/$1" ] || echo "$1" >$DRIVER/bind
+}
+
 # event N: makes it happen
 event()
 {
@@ -74,7 +80,7 @@ event()
 	2)	echo 1 >"$(device myfs)/abort" ;;
 	3)	name=$(basename "$(virtio myfs)")
 		echo "$name" >$DRIVER/unbind
-		echo "$name" >$DRIVER/bind ;;
+		soon bound "$name" ;;
 	4)	host pause-daemon myfs 0.3
 		sleep 0.1 ;;
 	5)	echo 3 >/proc/sys/vm/drop_caches ;;
