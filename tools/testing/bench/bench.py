@@ -151,6 +151,8 @@ def take(results, boot, line):
         return
     rest, brace, report = rest.partition(" {")
     fields = {"boot": boot, **dict(word.split("=", 1) for word in rest.split())}
+    if "place" in fields:
+        fields["work"] += " " + fields["place"]
     if kind == "f":
         fields.update(table.fio_fields(json.loads(brace + report)))
     results.add(fields)

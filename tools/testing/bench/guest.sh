@@ -140,9 +140,9 @@ work_device()
 	traced "$1"
 }
 
-# fio_job NAME: the name says all, as in randread-4k-direct-psync-1-4, where the
-# numbers are depth and jobs.
-fio_job()
+# fio_words NAME: what to tell fio; the name says all, as in randread-4k-direct-psync-1-4,
+# where the numbers are depth and jobs.
+fio_words()
 {
 	IFS=- read -r rw bs mode engine depth jobs <<-EOF
 		$1
@@ -151,13 +151,18 @@ fio_job()
 	4k)	amount=$((count * 16)) ;;
 	*)	amount=$((count * 128)) ;;
 	esac
-	set -- "$1" --name=job --thread --filename=/mnt/file --size=64M \
+	echo --name=job --thread --filename=/mnt/file --size=64M \
 		--io_size="$((amount / jobs))k" --rw="$rw" --bs="$bs" \
 		--direct="$([ "$mode" = direct ] && echo 1 || echo 0)" --ioengine="$engine" \
 		--iodepth="$depth" --numjobs="$jobs" --group_reporting --eta=never \
 		--output-format=json --output=/run/fio
+}
+
+fio_job()
+{
 	job=$1
-	shift
+	# shellcheck disable=SC2046 # words
+	set -- $(fio_words "$job")
 	# What the emulator has not seen yet it has to translate first, which takes time.
 	fio "$@" >/dev/null
 	cold
@@ -165,6 +170,13 @@ fio_job()
 	measure /bench/run "fio:$job" fio "$@"
 	[ ! -s /run/fio ] ||
 		echo "f share=$share driver=$driver round=$round work=fio:$job $(tr -d '\n ' </run/fio)"
+}
+
+# Where the CPU is meanwhile, which is not timed.
+work_profile()
+{
+	# shellcheck disable=SC2046 # words
+	measure /bench/profile "fio:$1" fio $(fio_words "$1")
 }
 
 # What goes through the cache is done where there is one.

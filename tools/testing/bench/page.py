@@ -60,6 +60,14 @@ interrupt, which cannot be told from outside of QEMU, and the guest's own work (
 the VFS, the FUSE client), which under emulation is most of the rest.
 """
 
+PROFILE = """
+## Where the CPU is
+
+One vCPU, of which samples were taken while fio ran, in runs that were not timed; fio's beginning and
+end are in them. *user* is fio itself, *idle* waits for the device, a name in brackets is all of a
+module, and any other name a function of the kernel itself.
+"""
+
 
 def time(nanoseconds):
     """For a person: three digits that count."""
@@ -202,6 +210,26 @@ def floor_part(results):
                                "p50", "p50 / floor"], rows)
 
 
+def profile_part(results):
+    """Where the CPU is: the modules, and whatever else is above one in a hundred."""
+    keys = dict.fromkeys((boot, share, work.partition(" ")[0])
+                         for boot, share, work in results.keys()
+                         if boot == "profile" and share != "host")
+    text = PROFILE if keys else ""
+    for key in keys:
+        drivers = [one for one in results.drivers("profile") if one != "host"]
+        found = {driver: results.places(key, driver) for driver in drivers}
+        names = sorted({name for places in found.values() for name in places},
+                       key=lambda name: -max(found[one].get(name, 0) for one in drivers))
+        shown = [name for name in names if name.startswith("[") or
+                 max(found[one].get(name, 0) for one in drivers) >= 0.01]
+        rows = [[name, *(f"{found[one].get(name, 0):.1%}" for one in drivers)] for name in shown]
+        rows.append(["all others", *(f"{1 - sum(found[one].get(name, 0) for name in shown):.1%}"
+                                     for one in drivers)])
+        text += "\n" + grid([f"{key[2]}, {key[1]}", *drivers], rows)
+    return text
+
+
 def missing_part(results):
     """What the page would have if all had been measured."""
     had = {key[0] for key in results.keys()}
@@ -219,9 +247,9 @@ def page(results, out):
     about = "\n".join(f"| {name} | {value} |" for name, value in results.about.items())
     text = HEAD.format(command=results.about.get("command", "make bench"), about=about)
     text += marks_part(results) + times_plot(results, out) + floor_part(results)
-    for boot in dict.fromkeys(key[0] for key in results.keys()):
+    for boot in dict.fromkeys(key[0] for key in results.keys() if key[0] != "profile"):
         text += boot_part(results, boot, out) + counts_part(results, boot)
-    return text + missing_part(results)
+    return text + profile_part(results) + missing_part(results)
 
 
 def main():

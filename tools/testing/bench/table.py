@@ -8,10 +8,11 @@ import stats
 WHO = ("boot", "share", "driver", "round", "work")
 
 # Times are nanoseconds: of one call at the median and the 99th percentile, and of
-# all n together. device_* is what the test device has counted.
+# all n together. device_* is what the test device has counted. Of n samples of the CPUs, some
+# are at the place that the work names after a space.
 WHAT = ("n", "p50", "p99", "total", "interrupts", "switches", "own", "kicks",
         "device_requests", "device_kicks", "device_interrupts", "device_busy",
-        "traced", "workers", "allocations", "device_descriptors")
+        "traced", "workers", "allocations", "device_descriptors", "samples")
 
 
 def fio_fields(report):
@@ -74,6 +75,17 @@ class Table:
     def ratio(self, key, theirs, ours, what=None):
         what = what or self.measure(key)
         return stats.ratio(self.numbers(key, theirs, what), self.numbers(key, ours, what))
+
+    def places(self, key, driver):
+        """The part of all samples that was at each place, over all rounds."""
+        boot, share, work = key
+        samples, n = {}, {}
+        for who, row in self.rows.items():
+            name, _, place = who[4].partition(" ")
+            if (who[0], who[1], who[2], name) == (boot, share, driver, work) and place:
+                samples[place] = samples.get(place, 0) + int(row["samples"])
+                n[who[3]] = int(row["n"])
+        return {place: count / sum(n.values()) for place, count in samples.items()}
 
     def per_call(self, key, driver, what, calls="n"):
         counts = self.numbers(key, driver, what)

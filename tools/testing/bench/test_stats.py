@@ -82,6 +82,26 @@ class Table(unittest.TestCase):
         self.assertEqual(page.slower(self.table), [])
 
 
+class Places(unittest.TestCase):
+    def setUp(self):
+        who = {"boot": "profile", "share": "never", "driver": "ours"}
+        self.table = table.Table(
+            {**who, "round": one, "work": f"fio:job {place}", "samples": samples, "n": "100"}
+            for one, place, samples in (("1", "user", "30"), ("1", "[fuse]", "70"),
+                                        ("2", "user", "10"), ("2", "idle", "90")))
+
+    def test_parts_are_of_all_rounds(self):
+        self.assertEqual(self.table.places(("profile", "never", "fio:job"), "ours"),
+                         {"user": 0.2, "[fuse]": 0.35, "idle": 0.45})
+
+    def test_page_has_them_in_percent_the_largest_first(self):
+        text = page.profile_part(self.table)
+        self.assertIn("| idle | 45.0% |\n| [fuse] | 35.0% |\n| user | 20.0% |", text)
+
+    def test_nothing_is_compared_with_them(self):
+        self.assertEqual(list(page.compared(self.table)), [])
+
+
 class Fio(unittest.TestCase):
     def test_report_gives_time_and_latencies(self):
         latency = {"N": 4, "percentile": {"50.000000": 11, "99.000000": 99}}

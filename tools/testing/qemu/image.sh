@@ -111,7 +111,7 @@ make_bench()
 	# shellcheck disable=SC2086 # a list of names
 	userland $dir $BENCH_PROGRAMS
 	make -s -C /src/tools/testing/bench OUTPUT=/cache/bench
-	install -D -t $dir/bench /cache/bench/calls /cache/bench/run /cache/bench/neighbour
+	install -D -t $dir/bench /cache/bench/{calls,run,profile,neighbour}
 	install -D -m 644 /src/tools/testing/bench/guest.sh $dir/guest/bench.sh
 	pack $dir
 }
