@@ -11,6 +11,7 @@
 
 #include "plain.h"
 #include "plug.h"
+#include "server.h"
 
 #define REQUESTS	VIRTIOFS_VQ_REQUEST
 
@@ -170,6 +171,42 @@ static void a_flush_lets_them_go_first(struct kunit *test)
 	expect_ended(test, reqs, 3, 0);
 }
 
+/* Who has plugged requests for, and how often it had been notified at a STATFS */
+static struct mock_device *plugged_for;
+static unsigned int notified_before;
+static mock_handler_fn serve;
+
+static s64 serve_and_look(struct mock_device *mock, unsigned int index,
+			  struct mock_chain *chain)
+{
+	if (index == REQUESTS)
+		notified_before = plugged_for->queue[REQUESTS].notified;
+	return serve(mock, index, chain);
+}
+
+/* So it is with the FUSE client's requests, whichever queue they are for */
+static void a_call_goes_after_what_is_plugged(struct kunit *test)
+{
+	struct mock_device *mock = plug_device(test, 1);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	struct mock_device *served = served_device(test);
+	struct blk_plug plug;
+
+	server_mount(served);
+	serve = served->handler;
+	served->handler = serve_and_look;
+	served->prompt = true;
+	plugged_for = mock;
+	blk_start_plug(&plug);
+	submit(mock, REQUESTS, reqs, 2);
+	expect_truth(served);
+	blk_finish_plug(&plug);
+	KUNIT_EXPECT_EQ(test, 1, notified_before);
+	expect_together(mock, REQUESTS, reqs, 2);
+	plain_wait(mock, 2);
+	expect_ended(test, reqs, 2, 0);
+}
+
 /* Not asleep, since that would unplug */
 static bool watch_the_end(struct virtiofs_vqs *vqs)
 {
@@ -207,6 +244,7 @@ static struct kunit_case plug_cases[] = {
 	KUNIT_CASE(who_goes_to_sleep_unplugs),
 	KUNIT_CASE(many_do_not_wait_for_more),
 	KUNIT_CASE(a_flush_lets_them_go_first),
+	KUNIT_CASE(a_call_goes_after_what_is_plugged),
 	KUNIT_CASE(queues_may_be_killed_meanwhile),
 	{}
 };
