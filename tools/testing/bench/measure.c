@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 #include "measure.h"
 
 /**
@@ -130,6 +132,31 @@ void counts_read(struct counts *counts)
 	counts->interrupts = read_interrupts();
 	counts->own = read_own();
 	counts->switches = read_switches();
+}
+
+/**
+ * run_command() - run a program to its end
+ * @command: its name and arguments, with a NULL behind them
+ *
+ * The measurement's lines go to standard output, so what it prints does not.
+ *
+ * Return: true if it has succeeded.
+ */
+bool run_command(char **command)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execvp(command[0], command);
+		die(command[0]);
+	}
+	if (waitpid(pid, &status, 0) < 0)
+		die("waitpid");
+	return !status;
 }
 
 static int compare(const void *a, const void *b)

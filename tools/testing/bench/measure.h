@@ -6,6 +6,7 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct counts {
 void die(const char *what);
 uint64_t now(void);
 void counts_read(struct counts *counts);
+bool run_command(char **command);
 void tell(const char *work, uint64_t *samples, size_t nr, uint64_t total,
 	  const struct counts *before, const struct counts *after);
 

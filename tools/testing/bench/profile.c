@@ -14,7 +14,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "measure.h"
 
@@ -174,22 +173,6 @@ static void ring_count(void *ring)
 	}
 }
 
-static void run(char **command)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		die("fork");
-	if (!pid) {
-		dup2(STDERR_FILENO, STDOUT_FILENO);
-		execvp(command[0], command);
-		die(command[0]);
-	}
-	if (waitpid(pid, &status, 0) < 0 || status)
-		exit(1);
-}
-
 int main(int argc, char **argv)
 {
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN), cpu, fd[MAX_CPUS];
@@ -205,7 +188,8 @@ int main(int argc, char **argv)
 		ring[cpu] = ring_open(cpu, &fd[cpu]);
 	for (cpu = 0; cpu < cpus; cpu++)
 		ioctl(fd[cpu], PERF_EVENT_IOC_ENABLE, 0);
-	run(argv + 2);
+	if (!run_command(argv + 2))
+		return 1;
 	for (cpu = 0; cpu < cpus; cpu++)
 		ioctl(fd[cpu], PERF_EVENT_IOC_DISABLE, 0);
 	for (cpu = 0; cpu < cpus; cpu++)
