@@ -405,7 +405,8 @@ static void glue_conn_destroy(struct fuse_mount *fm)
  * @sb: superblock of a mount or of a submount
  *
  * Context: process context, sleeps until the device has answered DESTROY, or
- * has shown no progress for GLUE_UMOUNT_PATIENCE and was reset.
+ * has shown no progress for GLUE_UMOUNT_PATIENCE and was reset.  While the session
+ * goes on for other superblocks, until it has answered what keeps inodes of @sb.
  */
 void virtiofs_glue_kill_sb(struct super_block *sb)
 {
