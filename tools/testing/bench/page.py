@@ -65,7 +65,8 @@ PROFILE = """
 
 One vCPU, of which samples were taken while fio ran, in runs that were not timed; fio's beginning and
 end are in them. *user* is fio itself, *idle* waits for the device, a name in brackets is all of a
-module, and any other name a function of the kernel itself.
+module, and any other name a function of the kernel itself. What runs with interrupts off, as our
+queues do under their lock, is found where they are enabled again (`_raw_spin_unlock_irqrestore`).
 """
 
 
