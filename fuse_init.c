@@ -102,19 +102,19 @@ static int glue_init_result(struct glue_conn *conn, struct fs_context *fsc)
 	if (conn->init_major == FUSE_KERNEL_VERSION)
 		return 0;
 	if (conn->init_major) {
-		errorf(fsc, "tag <%s>: the server speaks version %u of FUSE, and not %u",
-		       tag, conn->init_major, FUSE_KERNEL_VERSION);
+		errorfc(fsc, "tag <%s>: the server speaks version %u of FUSE, and not %u",
+			tag, conn->init_major, FUSE_KERNEL_VERSION);
 		return -EPROTONOSUPPORT;
 	}
 	/* The FUSE client had no memory to ask, or was told not to wait */
 	if (!error)
 		error = conn->fc->conn_error ? -ENOMEM : -ECONNABORTED;
 	if (error == -ECONNABORTED || error == -ENOTCONN)
-		errorf(fsc, "tag <%s>: the connection has ended before the server has answered",
-		       tag);
+		errorfc(fsc, "tag <%s>: the connection has ended before the server has answered",
+			tag);
 	else
-		errorf(fsc, "tag <%s>: there is no session with the server (error %d)",
-		       tag, error);
+		errorfc(fsc, "tag <%s>: there is no session with the server (error %d)",
+			tag, error);
 	return error;
 }
 

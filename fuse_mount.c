@@ -302,7 +302,7 @@ static bool glue_is_given(struct glue_fs_context *ctx, unsigned int option)
 static int glue_check_dax(struct fs_context *fsc)
 {
 	if (glue_context_of(fsc)->fuse.dax_mode == FUSE_DAX_ALWAYS)
-		return invalf(fsc, "dax=always: the device has no DAX window");
+		return invalfc(fsc, "dax=always: the device has no DAX window");
 	return 0;
 }
 
@@ -314,21 +314,21 @@ static int glue_check_same(struct fs_context *fsc, struct super_block *sb)
 
 	/* The other way round, the mount is what is read-only */
 	if (sb_rdonly(sb) && !(fsc->sb_flags & SB_RDONLY)) {
-		errorf(fsc, "rw: the tag is mounted read-only");
+		errorfc(fsc, "rw: the tag is mounted read-only");
 		return -EBUSY;
 	}
 	if (glue_is_given(ctx, GLUE_OPT_TIMEOUT) &&
 	    ctx->timeout != READ_ONCE(conn->timeout))
-		return invalf(fsc, "timeout=%u: the tag is mounted with %u",
-			      ctx->timeout, READ_ONCE(conn->timeout));
+		return invalfc(fsc, "timeout=%u: the tag is mounted with %u",
+			       ctx->timeout, READ_ONCE(conn->timeout));
 	if (glue_is_given(ctx, GLUE_OPT_MAX_INODES) &&
 	    ctx->max_inodes != READ_ONCE(conn->max_inodes))
-		return invalf(fsc, "max_inodes=%u: the tag is mounted with %u",
-			      ctx->max_inodes, READ_ONCE(conn->max_inodes));
+		return invalfc(fsc, "max_inodes=%u: the tag is mounted with %u",
+			       ctx->max_inodes, READ_ONCE(conn->max_inodes));
 	if (glue_is_given(ctx, GLUE_OPT_POLL_US) &&
 	    ctx->poll_us != READ_ONCE(conn->poll_us))
-		return invalf(fsc, "poll_us=%u: the tag is mounted with %u",
-			      ctx->poll_us, READ_ONCE(conn->poll_us));
+		return invalfc(fsc, "poll_us=%u: the tag is mounted with %u",
+			       ctx->poll_us, READ_ONCE(conn->poll_us));
 	return 0;
 }
 
@@ -476,8 +476,8 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
 		return 0;
 	case GLUE_OPT_POLL_US:
 		if (result.uint_32 > GLUE_POLL_US_MAX)
-			return invalf(fsc, "poll_us=%u: at most %u are possible",
-				      result.uint_32, GLUE_POLL_US_MAX);
+			return invalfc(fsc, "poll_us=%u: at most %u are possible",
+				       result.uint_32, GLUE_POLL_US_MAX);
 		ctx->poll_us = result.uint_32;
 		return 0;
 	case GLUE_OPT_WAIT:

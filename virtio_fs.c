@@ -794,10 +794,10 @@ static int tag_not_found(struct fs_context *fsc)
 			seq_buf_printf(&tags, " <%s>", dev->tag);
 	}
 	if (!seq_buf_used(&tags))
-		return invalf(fsc, "tag <%s> not found: there is no virtiofs device",
-			      fsc->source);
-	return invalf(fsc, "tag <%s> not found, there is%s", fsc->source,
-		      seq_buf_str(&tags));
+		return invalfc(fsc, "tag <%s> not found: there is no virtiofs device",
+			       fsc->source);
+	return invalfc(fsc, "tag <%s> not found, there is%s", fsc->source,
+		       seq_buf_str(&tags));
 }
 
 /* Get the root of a file system whose session has begun, maybe just now */
@@ -815,8 +815,8 @@ static int virtiofs_get_session(struct fs_context *fsc)
 
 	session = session_new(dev);
 	if (IS_ERR(session)) {
-		errorf(fsc, "the device of tag <%s> cannot be used",
-		       fsc->source);
+		errorfc(fsc, "the device of tag <%s> cannot be used",
+			fsc->source);
 		return PTR_ERR(session);
 	}
 	return virtiofs_glue_get_tree(fsc, session);
@@ -851,7 +851,7 @@ static int virtiofs_get_tree(struct fs_context *fsc)
 	int err;
 
 	if (!fsc->source)
-		return invalf(fsc, "no source: give the tag of a virtiofs device");
+		return invalfc(fsc, "no source: give the tag of a virtiofs device");
 	session = vfs_dup_fs_context(fsc);
 	if (IS_ERR(session))
 		return PTR_ERR(session);

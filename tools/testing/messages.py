@@ -13,7 +13,7 @@ import re
 TOP = os.path.realpath(__file__).rsplit("/", 3)[0]
 PAGE = TOP + "/Documentation/filesystems/virtiofs-admin.rst"
 
-LOGGING = r"\b(?:pr|dev)_(?:err|warn|notice|info)\w*\(|\b(?:invalf|errorf|warnf|infof)\("
+LOGGING = r"\b(?:pr|dev)_(?:err|warn|notice|info)\w*\(|\b(?:invalfc|errorfc|warnfc|infofc)\("
 STRING = r'"((?:[^"\\]|\\.)*)"'
 MESSAGE = re.compile(rf"(?:{LOGGING})[^\";]*?{STRING}", re.S)
 RETURNED = re.compile(rf"\breturn {STRING};")

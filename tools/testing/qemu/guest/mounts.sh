@@ -43,6 +43,9 @@ mkdir -p /mnt /run/second
 
 claim_refused unknown_tag_is_refused 'tag <urfs> not found, there is <myfs>' \
 	mount -t virtiofs urfs /mnt
+# The mount of busybox uses mount(2), which has no other place for a message
+busybox mount -t virtiofs urfs /mnt 2>/dev/null
+claim log_says_whose_message_it_is log_has 'virtiofs: tag <urfs> not found, there is <myfs>'
 claim_refused unknown_option_is_refused "Unknown parameter 'colour'" with colour=red
 claim_refused dax_is_refused 'dax=always: the device has no DAX window' with dax=always
 claim_refused limits_of_nothing 'No such device' value max_write
