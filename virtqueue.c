@@ -29,6 +29,9 @@
 /* How long an empty ring that lacked memory waits until it tries again */
 #define VQ_RETRY_DELAY	msecs_to_jiffies(10)
 
+/* How often the worker looks before others that work on its CPU have their turn */
+#define VQ_ROUNDS	8
+
 /* Status of a device that is not there any more: reads find nothing but ones */
 #define VQ_STATUS_GONE	0xff
 
@@ -185,7 +188,8 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 static void vq_call_worker(struct virtiofs_vq *vq)
 {
 	vq->reaping = true;
-	queue_work(virtiofs_wq, &vq->work);
+	if (!vq->working)
+		queue_work(virtiofs_wq, &vq->work);
 }
 
 /* The device gives @buf back, or never will */
@@ -324,7 +328,7 @@ static bool vq_kick_prepare(struct virtiofs_vq *vq)
 /* Let the ring have what it has room for; true if the device has to be notified */
 static bool vq_feed(struct virtiofs_vq *vq)
 {
-	return vq_fill(vq) && vq_kick_prepare(vq);
+	return vq->backlog.first && vq_fill(vq) && vq_kick_prepare(vq);
 }
 
 /* If @link has just come into the ring, note that its submitter waits for it */
@@ -742,30 +746,62 @@ static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 	list_splice_tail_init(&vq->taken, batch);
 }
 
-static void vq_work(struct work_struct *work)
+/* For the worker: what will never get to the device */
+static void vq_end_failed(struct virtiofs_vq *vq)
 {
-	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	struct virtiofs_fifo failed, orphans;
-	LIST_HEAD(batch);
-	bool notify;
 
 	fifo_init(&failed);
 	fifo_init(&orphans);
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		fifo_splice(&failed, &vq->failed);
+		if (vq->dead)
+			fifo_splice(&orphans, &vq->backlog);
+	}
+	vq_end_fifo(vq, &failed, -EIO);
+	vq_end_fifo(vq, &orphans, -ENOTCONN);
+}
+
+/* Returns true if the worker has to look again before it may end */
+static bool vq_serve(struct virtiofs_vq *vq)
+{
+	bool notify, again, failed;
+	LIST_HEAD(batch);
+
 	scoped_guard(rcu) {
 		scoped_guard(spinlock_irqsave, &vq->lock) {
+			vq->working = true;
 			vq_harvest(vq, &batch);
-			fifo_splice(&failed, &vq->failed);
-			if (vq->dead)
-				fifo_splice(&orphans, &vq->backlog);
+			again = vq->reaping;
+			vq->working = again;
+			failed = vq->failed.first || (vq->dead && vq->backlog.first);
 			/* The device goes on while the batch is ended */
 			notify = vq_feed(vq);
 		}
 		if (notify)
 			virtqueue_notify(vq->ring);
 	}
-	vq_end_batch(vq, &batch);
-	vq_end_fifo(vq, &failed, -EIO);
-	vq_end_fifo(vq, &orphans, -ENOTCONN);
+	if (!list_empty(&batch))
+		vq_end_batch(vq, &batch);
+	if (unlikely(failed))
+		vq_end_failed(vq);
+	return again;
+}
+
+static void vq_work(struct work_struct *work)
+{
+	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
+	unsigned int rounds = VQ_ROUNDS;
+
+	while (vq_serve(vq)) {
+		if (--rounds)
+			continue;
+		scoped_guard(spinlock_irqsave, &vq->lock) {
+			vq->working = false;
+			vq_call_worker(vq);
+		}
+		break;
+	}
 }
 
 static void vq_retry(struct timer_list *timer)

@@ -190,6 +190,7 @@ struct virtiofs_vq_stats {
  * @nr_asleep: number of them whose submitters sleep until they end
  * @callbacks: the device shall interrupt
  * @reaping: @work is going to look into the ring
+ * @working: it need not be queued for that, as it runs
  * @taken: bufs that the device has returned, for the worker to end
  * @polled: see struct virtiofs_vq_stats
  * @interrupts: see struct virtiofs_vq_stats
@@ -220,6 +221,7 @@ struct virtiofs_vq {
 	unsigned int nr_asleep;
 	bool callbacks;
 	bool reaping;
+	bool working;
 	struct list_head taken;
 	unsigned int pending;
 	u64 completed;

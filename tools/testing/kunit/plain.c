@@ -63,6 +63,11 @@ static void plain_done(struct llist_node *link, struct virtiofs_buf *buf,
 	req->task = current;
 	atomic_inc(&plain->nr_ended);
 	wake_up_all(&plain->changed);
+	if (req->meanwhile)
+		queue_work(system_highpri_wq, req->meanwhile);
+	if (req->next)
+		virtiofs_vq_submit(virtiofs_vqs_pick(plain->vqs),
+				   &req->next->link);
 	if (req->goes_on)
 		wait_for_completion(req->goes_on);
 }

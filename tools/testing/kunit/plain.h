@@ -15,6 +15,7 @@
 struct kunit;
 struct task_struct;
 struct virtiofs_vqs;
+struct work_struct;
 
 /**
  * struct plain - the driver's data of a device
@@ -36,6 +37,8 @@ struct plain {
  * @segs: number of further pages that it comes with
  * @pages: the pages
  * @goes_on: its end lasts until this is completed, or NULL
+ * @next: is submitted at its end, or NULL
+ * @meanwhile: work for the CPU of its end, or NULL
  * @ends: how often done() was called
  * @turn: how many requests had ended before
  * @had_buf: done() was given a reply
@@ -51,6 +54,8 @@ struct plain_req {
 	unsigned int segs;
 	struct page *pages;
 	struct completion *goes_on;
+	struct plain_req *next;
+	struct work_struct *meanwhile;
 	atomic_t ends;
 	unsigned int turn;
 	bool had_buf;

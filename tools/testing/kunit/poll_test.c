@@ -34,6 +34,9 @@ KUNIT_ARRAY_PARAM(shape, shapes, shape_name);
 
 #define MEETINGS	100
 
+/* Far more replies than a worker ends at a time */
+#define CHAIN		100
+
 static struct mock_device *device(struct kunit *test)
 {
 	struct mock_device *mock = plain_new(test);
@@ -459,6 +462,46 @@ static void worker_looks_again_before_it_is_told(struct kunit *test)
 	expect_good(test, &reqs[2]);
 }
 
+/**
+ * struct other - what else there is to do for the CPU of a worker
+ * @work: does it
+ * @plain: the driver's data
+ * @turn: how many requests had ended before
+ */
+struct other {
+	struct work_struct work;
+	struct plain *plain;
+	int turn;
+};
+
+static void other_run(struct work_struct *work)
+{
+	struct other *other = container_of(work, struct other, work);
+
+	other->turn = atomic_read(&other->plain->nr_ended);
+}
+
+static void others_have_their_turn_while_there_always_is_a_reply(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, CHAIN);
+	struct other other = { .plain = plain_of(mock) };
+	unsigned int i;
+
+	INIT_WORK_ONSTACK(&other.work, other_run);
+	reqs[0].meanwhile = &other.work;
+	for (i = 0; i < CHAIN - 1; i++)
+		reqs[i].next = &reqs[i + 1];
+	be_prompt(mock, true);
+	plain_submit(mock, &reqs[0]);
+	plain_wait(mock, CHAIN);
+	flush_work(&other.work);
+	destroy_work_on_stack(&other.work);
+	KUNIT_EXPECT_LT(test, other.turn, CHAIN);
+	for (i = 0; i < CHAIN; i++)
+		expect_good(test, &reqs[i]);
+}
+
 static void sleeper_is_told_while_the_worker_is_busy(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
@@ -506,6 +549,8 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(answer_meets_a_sleeper_that_leaves, shape_gen_params),
 	KUNIT_CASE_PARAM(kill_wakes_a_sleeper, shape_gen_params),
 	KUNIT_CASE_PARAM(worker_looks_again_before_it_is_told, shape_gen_params),
+	KUNIT_CASE_PARAM(others_have_their_turn_while_there_always_is_a_reply,
+			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_the_worker_is_busy,
 			 shape_gen_params),
 	{}
