@@ -18,6 +18,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu")
 
 import guest
+import instructions
 import plan
 import table
 import tap
@@ -36,17 +37,46 @@ EXPECTED = "response too short"
 SOURCES = re.compile(r".*\.[chS]|Makefile|Kconfig")
 
 
-class BenchGuest(guest.Guest):
-    """A guest that has the directory by 9p as well, which needs no daemon."""
+CPUS = sorted(os.sched_getaffinity(0))
 
-    def __init__(self, directory, *args, **options):
+
+def has_place(smp):
+    """A single vCPU can have a CPU of the host to itself, the first one."""
+    return smp == 1 and len(CPUS) > 1
+
+
+class BenchGuest(guest.Guest):
+    """A guest that has the directory by 9p as well, which needs no daemon.
+
+    A single vCPU has its place and all else has its own: to wake up a thread of the same CPU
+    is another thing, and where the host puts them is not what is measured.
+
+    counted   the file that gets the instructions that the guest executes; its clock goes by
+              them then, and times mean nothing
+    """
+
+    def __init__(self, directory, *args, counted=None, **options):
         super().__init__(*args, **options)
         self.directory = directory
+        self.counted = counted
 
     def qemu_command(self, ports):
-        return super().qemu_command(ports) + [
+        command = super().qemu_command(ports) + [
             "-fsdev", f"local,id=fs9p,path={self.directory},security_model=none,multidevs=remap",
             "-device", "virtio-9p-pci,fsdev=fs9p,mount_tag=9p"]
+        if self.counted:
+            command[command.index("tcg,thread=multi")] = "tcg,thread=single"
+            command += ["-icount", "shift=0",
+                        "-plugin", f"file={PROGRAMS}/instructions.so,out={self.counted}"]
+        return command
+
+    def start(self):
+        # What is started here inherits it
+        os.sched_setaffinity(0, CPUS[1:] if has_place(self.smp) else CPUS)
+        super().start()
+        if has_place(self.smp):
+            [vcpu] = self.monitor("query-cpus-fast")
+            os.sched_setaffinity(vcpu["thread-id"], CPUS[:1])
 
 
 def share(name, directory):
@@ -117,6 +147,8 @@ def about(args, boots):
         "daemon": first_line(guest.VIRTIOFSD, "--version"),
         "driver": args.revision,
         "load": f"{os.getloadavg()[0]:.1f} on the host before; the benchmark has nice {PRIORITY}",
+        "places": "a single vCPU has the first CPU of the host, all else the others"
+                  if has_place(1) else "the host's choice",
         "rounds": ", ".join(f"{boot.name} {rounds(args, boot)}" for boot in boots),
         "tree": f"{args.files} files",
         "command": args.command,
@@ -137,44 +169,65 @@ def rounds(args, boot):
 
 
 def floor(results, boot, count):
-    """What a wake-up costs on the host, while no guest runs."""
+    """What a wake-up costs on the host, while no guest runs; from CPU to CPU, if there are."""
+    cpus = [str(cpu) for cpu in CPUS[:2]] if len(CPUS) > 1 else []
     for number in range(1, count + 1):
-        line = first_line(PROGRAMS + "/wake", "5000")
+        line = first_line(PROGRAMS + "/wake", "5000", *cpus)
         results.add({"boot": boot, "share": "host", "driver": "host", "round": str(number),
                      **dict(word.split("=", 1) for word in line.split())})
 
 
 def take(results, boot, line):
-    """A line of the verdict: m has fields, f fields and fio's report."""
+    """A line of the verdict, m with fields, f with fields and fio's report: whose it is."""
     kind, _, rest = line.partition(" ")
     if kind not in ("m", "f"):
-        return
+        return None
     rest, brace, report = rest.partition(" {")
     fields = {"boot": boot, **dict(word.split("=", 1) for word in rest.split())}
-    if "place" in fields:
-        fields["work"] += " " + fields["place"]
     if kind == "f":
         fields.update(table.fio_fields(json.loads(brace + report)))
-    results.add(fields)
+    return results.add(fields)
+
+
+def take_counted(args, results, measured, counted):
+    """What was executed belongs to what was measured, one by one."""
+    records = instructions.read(counted)
+    if len(records) != len(measured):
+        return [f"{len(measured)} works, but {len(records)} of which instructions were counted"]
+    kernel = instructions.Kernel(f"{guest.CACHE}/linux/{args.kernel}")
+    for who, record in zip(measured, records):
+        row = {"n": results.rows[who]["n"], "instructions": str(sum(record.values()))}
+        results.rows[who] = row
+        if who[-1].startswith("fio:"):
+            for place, count in kernel.by_place(record).items():
+                results.add({**dict(zip(table.WHO, who)), **row, "work": f"{who[-1]} {place}",
+                             "instructions": str(count)})
+    return []
 
 
 def run_boot(args, boot, directory, results):
     """Boots one guest; what was wrong with it is returned."""
     def on_line(line):
-        take(results, boot.name, line)
+        who = take(results, boot.name, line)
+        if line.startswith("m "):
+            measured.append(who)
         if line.startswith("# round"):
             print(f"  {boot.name}: {line[2:]}", flush=True)
 
+    measured = []
+    counted = f"{LOGS}/instructions" if boot.group == "instructions" else None
     drivers = ["ours", *(["ours-nopoll"] if has_polling(args.kernel) else []), *boot.rivals]
     env = {"group": boot.group, "rounds": rounds(args, boot), "drivers": " ".join(drivers),
            "shares": " ".join(boot.shares), "count": boot.count, "works": " ".join(boot.works),
            "told": "/dev/null", "expect_log": EXPECTED}
     one = BenchGuest(directory, args.kernel, [share(name, directory) for name in boot.shares],
                      "bench", LOGS, name=boot.name, env=env, images=("base", "bench"),
-                     smp=boot.smp, limit=args.limit, on_line=on_line)
+                     smp=boot.smp, limit=args.limit, on_line=on_line, counted=counted)
     one.run()
     wrong = [f"{result.name}: {' '.join(result.detail)}" for result in tap.parse(one.lines)
              if result.status == tap.FAIL]
+    if counted:
+        wrong += take_counted(args, results, measured, counted)
     return [f"{boot.name}: {problem}" for problem in one.problems + wrong]
 
 

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "mark.h"
 #include "measure.h"
 
 #define FILE_SIZE	(64 << 20)
@@ -215,6 +216,7 @@ static void measure(const struct work *work, size_t count)
 	for (size_t i = 0; i < warm; i++)
 		work->call(i);
 	counts_read(&before);
+	mark_begin();
 	begin = now();
 	for (size_t i = 0; i < nr; i++) {
 		uint64_t start = now();
@@ -223,6 +225,7 @@ static void measure(const struct work *work, size_t count)
 		samples[i] = now() - start;
 	}
 	end = now();
+	mark_end();
 	counts_read(&after);
 	if (work->end)
 		work->end();

@@ -9,6 +9,7 @@
 . /guest/lib.sh
 
 MODULES=/lib/modules/$(uname -r)
+marks=
 TRACING=/sys/kernel/tracing
 TRACED="workqueue:workqueue_execute_start kmem:kmalloc kmem:kmem_cache_alloc"
 
@@ -167,16 +168,11 @@ fio_job()
 	fio "$@" >/dev/null
 	cold
 	rm -f /run/fio
-	measure /bench/run "fio:$job" fio "$@"
+	# Before its report fio tells of the marks
+	# shellcheck disable=SC2086 # words
+	measure /bench/run "fio:$job" fio "$@" $marks
 	[ ! -s /run/fio ] ||
-		echo "f share=$share driver=$driver round=$round work=fio:$job $(tr -d '\n ' </run/fio)"
-}
-
-# Where the CPU is meanwhile, which is not timed.
-work_profile()
-{
-	# shellcheck disable=SC2046 # words
-	measure /bench/profile "fio:$1" fio $(fio_words "$1")
+		echo "f share=$share driver=$driver round=$round work=fio:$job $(sed -n '/^{/,$p' /run/fio | tr -d '\n ')"
 }
 
 # What goes through the cache is done where there is one.
@@ -186,6 +182,16 @@ work_fio()
 	auto\ *-direct-*|never\ *-buffered-*) return ;;
 	esac
 	fio_job "$1"
+}
+
+# The emulator counts; fio cannot set the marks for it but by a program.
+work_instructions()
+{
+	case "$1" in
+	*-*)	marks="--exec_prerun=/bench/begin --exec_postrun=/bench/end"
+		fio_job "$1" ;;
+	*)	work_calls "$1" ;;
+	esac
 }
 
 work_tree()

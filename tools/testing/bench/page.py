@@ -53,20 +53,28 @@ FLOOR = """
 
 What no driver can avoid of a call that asks the device: the device's thread has to be woken
 up, and it has to answer. *wake* is half a round trip by eventfd between two threads of the host,
-with no guest at work. *device* is the time for which the test device's thread was awake, on the
+on two CPUs, with no guest at work. *device* is the time for which the test device's thread was awake, on the
 mean for each request: to find it, to answer it, and to interrupt if that was asked for. Both are
 measured, and their sum is called the floor. Not in it is what QEMU takes to pass on a kick and an
 interrupt, which cannot be told from outside of QEMU, and the guest's own work (the system call,
 the VFS, the FUSE client), which under emulation is most of the rest.
 """
 
-PROFILE = """
-## Where the CPU is
+INSTRUCTIONS = """
+## Instructions
 
-One vCPU, of which samples were taken while fio ran, in runs that were not timed; fio's beginning and
-end are in them. *user* is fio itself, *idle* waits for the device, a name in brackets is all of a
-module, and any other name a function of the kernel itself. What runs with interrupts off, as our
-queues do under their lock, is found where they are enabled again (`_raw_spin_unlock_irqrestore`).
+What the guest executes for a call, user space included, as the emulator has counted it (QEMU's
+`-icount` and a plugin): exact, whatever else the machine has to do. It is the median of {rounds} rounds.
+With *ours* the instructions are in it with which a task looks for the reply, as many as the device
+takes time. A string instruction counts once for each step, so memory that is cleared weighs more
+here than on a real CPU. Not in it is what the device does, and what it costs to notify the device and to be
+interrupted by it, beside the instructions for that.
+"""
+
+PLACES = """
+Where they are, for each call: *user* is fio itself, *[virtiofs]* the driver, and any other name the
+kernel's directory of a function, whoever calls it. Of this a driver can save what is in its own row,
+and what it has the others do.
 """
 
 
@@ -110,7 +118,7 @@ def judged(results, marks):
 def compared(results):
     """Whatever was measured with mainline and one of ours: key, which of ours, ratio."""
     for key in results.keys():
-        for ours in OURS:
+        for ours in OURS if key[0] != "instructions" else ():
             found = results.ratio(key, "mainline", ours)
             if found:
                 yield key, ours, found
@@ -211,24 +219,37 @@ def floor_part(results):
                                "p50", "p50 / floor"], rows)
 
 
-def profile_part(results):
-    """Where the CPU is: the modules, and whatever else is above one in a hundred."""
-    keys = dict.fromkeys((boot, share, work.partition(" ")[0])
-                         for boot, share, work in results.keys()
-                         if boot == "profile" and share != "host")
-    text = PROFILE if keys else ""
+def instructions_part(results):
+    keys = [key for key in results.keys()
+            if key[0] == "instructions" and key[1] != "host" and " " not in key[2]]
+    if not keys:
+        return ""
+    drivers = [one for one in results.drivers("instructions") if one != "host"]
+    ours = [one for one in OURS if one in drivers]
+    rows, places = [], ""
     for key in keys:
-        drivers = [one for one in results.drivers("profile") if one != "host"]
-        found = {driver: results.places(key, driver) for driver in drivers}
-        names = sorted({name for places in found.values() for name in places},
-                       key=lambda name: -max(found[one].get(name, 0) for one in drivers))
-        shown = [name for name in names if name.startswith("[") or
-                 max(found[one].get(name, 0) for one in drivers) >= 0.01]
-        rows = [[name, *(f"{found[one].get(name, 0):.1%}" for one in drivers)] for name in shown]
-        rows.append(["all others", *(f"{1 - sum(found[one].get(name, 0) for name in shown):.1%}"
-                                     for one in drivers)])
-        text += "\n" + grid([f"{key[2]}, {key[1]}", *drivers], rows)
-    return text
+        each = {one: results.per_call(key, one, "instructions") for one in drivers}
+        rows.append([key[2], *(f"{each[one]:.0f}" for one in drivers),
+                     *(f"{each['mainline'] / each[one]:.2f}" for one in ours)])
+        if key[2].startswith("fio:"):
+            places += places_part(results, key, drivers)
+    rounds = len(results.numbers(keys[0], "ours", "instructions"))
+    heads = ["work", *drivers, *(f"mainline / {one}" for one in ours)]
+    return INSTRUCTIONS.format(rounds=rounds) + "\n" + grid(heads, rows) + places
+
+
+def places_part(results, key, drivers):
+    """The driver, and whatever else has one in a hundred."""
+    found = {driver: results.places(key, driver) for driver in drivers}
+    total = {driver: sum(found[driver].values()) for driver in drivers}
+    names = sorted({name for places in found.values() for name in places},
+                   key=lambda name: -max(found[one].get(name, 0) for one in drivers))
+    shown = [name for name in names if name.startswith("[") or
+             any(found[one].get(name, 0) >= total[one] / 100 for one in drivers)]
+    rows = [[name, *(f"{found[one].get(name, 0):.0f}" for one in drivers)] for name in shown]
+    rest = {one: total[one] - sum(found[one].get(name, 0) for name in shown) for one in drivers}
+    rows.append(["all others", *(f"{rest[one]:.0f}" for one in drivers)])
+    return PLACES + "\n" + grid([key[2], *drivers], rows)
 
 
 def missing_part(results):
@@ -248,9 +269,9 @@ def page(results, out):
     about = "\n".join(f"| {name} | {value} |" for name, value in results.about.items())
     text = HEAD.format(command=results.about.get("command", "make bench"), about=about)
     text += marks_part(results) + times_plot(results, out) + floor_part(results)
-    for boot in dict.fromkeys(key[0] for key in results.keys() if key[0] != "profile"):
+    for boot in dict.fromkeys(key[0] for key in results.keys() if key[0] != "instructions"):
         text += boot_part(results, boot, out) + counts_part(results, boot)
-    return text + profile_part(results) + missing_part(results)
+    return text + instructions_part(results) + missing_part(results)
 
 
 def main():

@@ -37,9 +37,8 @@ FIO_QUEUES = ("randread-4k-direct-psync-1-4", "randread-4k-direct-io_uring-16-4"
 # Of a tree, 9p without a cache of names would take hours.
 BOTH = ("mainline", "9p")
 
-# What is bound by the guest's CPU: where that is
-PROFILE = Boot("profile", "profile", ("randread-4k-direct-io_uring-16-1",), ("never",),
-               ("mainline",), 5000, rounds=5)
+# Of a guest whose instructions are counted no times are taken.
+COUNTED_FIO = "randread-4k-direct-io_uring-16-1"
 
 FULL = (
     Boot("calls", "calls", CALLS, ("never", "auto"), BOTH),
@@ -49,14 +48,16 @@ FULL = (
     *(Boot(f"queues-smp{smp}", "fio", FIO_QUEUES, ("never", "queues"), ("mainline",), 1000, smp)
       for smp in (1, 2, 4)),
     Boot("tree", "tree", ("tree",), ("auto",), ("mainline",), rounds=5),
-    PROFILE,
+    Boot("instructions", "instructions", (*CALLS, COUNTED_FIO), ("never",), ("mainline",), 1000,
+         rounds=3),
 )
 
 QUICK = (
     Boot("calls", "calls", CALLS, ("never",), ("mainline",), 200),
     Boot("device", "device", ("getattr",), ("device",), ("mainline",), 100),
     Boot("fio", "fio", ("randread-4k-direct-io_uring-16-1",), ("never",), ("mainline",)),
-    PROFILE,
+    Boot("instructions", "instructions", ("getattr", "read_4k_direct", COUNTED_FIO), ("never",),
+         ("mainline",), rounds=1),
 )
 
 # The kernel's own driver is what ours is compared with.

@@ -8,11 +8,11 @@ import stats
 WHO = ("boot", "share", "driver", "round", "work")
 
 # Times are nanoseconds: of one call at the median and the 99th percentile, and of
-# all n together. device_* is what the test device has counted. Of n samples of the CPUs, some
-# are at the place that the work names after a space.
+# all n together. device_* is what the test device has counted. Instructions are those of all n
+# calls; a work that names a place after a space has what was executed there.
 WHAT = ("n", "p50", "p99", "total", "interrupts", "switches", "own", "kicks",
         "device_requests", "device_kicks", "device_interrupts", "device_busy",
-        "traced", "workers", "allocations", "device_descriptors", "samples")
+        "traced", "workers", "allocations", "device_descriptors", "instructions")
 
 
 def fio_fields(report):
@@ -36,10 +36,11 @@ class Table:
             self.add(row)
 
     def add(self, fields):
-        """What is told in several pieces becomes one row."""
+        """What is told in several pieces becomes one row, whose name is returned."""
         who = tuple(fields[name] for name in WHO)
         self.rows.setdefault(who, {}).update(
             (name, value) for name, value in fields.items() if name in WHAT)
+        return who
 
     def write(self, path):
         with open(path, "w") as file:
@@ -77,15 +78,15 @@ class Table:
         return stats.ratio(self.numbers(key, theirs, what), self.numbers(key, ours, what))
 
     def places(self, key, driver):
-        """The part of all samples that was at each place, over all rounds."""
+        """For each place the instructions of a call, on the mean of all rounds."""
         boot, share, work = key
-        samples, n = {}, {}
+        executed, n = {}, {}
         for who, row in self.rows.items():
             name, _, place = who[4].partition(" ")
             if (who[0], who[1], who[2], name) == (boot, share, driver, work) and place:
-                samples[place] = samples.get(place, 0) + int(row["samples"])
+                executed[place] = executed.get(place, 0) + int(row["instructions"])
                 n[who[3]] = int(row["n"])
-        return {place: count / sum(n.values()) for place, count in samples.items()}
+        return {place: count / sum(n.values()) for place, count in executed.items()}
 
     def per_call(self, key, driver, what, calls="n"):
         counts = self.numbers(key, driver, what)

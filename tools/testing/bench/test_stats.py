@@ -4,6 +4,7 @@
 
 import unittest
 
+import instructions
 import page
 import plan
 import stats
@@ -84,22 +85,42 @@ class Table(unittest.TestCase):
 
 class Places(unittest.TestCase):
     def setUp(self):
-        who = {"boot": "profile", "share": "never", "driver": "ours"}
+        self.key = ("instructions", "never", "fio:job")
+        who = dict(zip(("boot", "share", "work"), self.key))
         self.table = table.Table(
-            {**who, "round": one, "work": f"fio:job {place}", "samples": samples, "n": "100"}
-            for one, place, samples in (("1", "user", "30"), ("1", "[fuse]", "70"),
-                                        ("2", "user", "10"), ("2", "idle", "90")))
+            {**who, "driver": driver, "round": one, "n": "10", "instructions": count,
+             "work": f"fio:job {place}".rstrip()}
+            for driver, one, place, count in (
+                ("ours", "1", "", "1000"), ("ours", "1", "user", "300"),
+                ("ours", "1", "[virtiofs]", "5"), ("ours", "1", "mm", "695"),
+                ("ours", "2", "", "1000"), ("ours", "2", "user", "100"),
+                ("ours", "2", "kernel/sched", "900"),
+                ("mainline", "1", "", "1500"), ("mainline", "1", "mm", "1499"),
+                ("mainline", "1", "lib", "1")))
 
-    def test_parts_are_of_all_rounds(self):
-        self.assertEqual(self.table.places(("profile", "never", "fio:job"), "ours"),
-                         {"user": 0.2, "[fuse]": 0.35, "idle": 0.45})
+    def test_each_is_for_a_call_and_of_all_rounds(self):
+        self.assertEqual(self.table.places(self.key, "ours"),
+                         {"user": 20, "[virtiofs]": 0.25, "mm": 34.75, "kernel/sched": 45})
 
-    def test_page_has_them_in_percent_the_largest_first(self):
-        text = page.profile_part(self.table)
-        self.assertIn("| idle | 45.0% |\n| [fuse] | 35.0% |\n| user | 20.0% |", text)
+    def test_page_has_totals_and_ratio(self):
+        self.assertIn("| fio:job | 100 | 150 | 1.50 |", page.instructions_part(self.table))
 
-    def test_nothing_is_compared_with_them(self):
+    def test_page_has_them_the_largest_first_and_the_small_ones_together(self):
+        self.assertIn("| mm | 35 | 150 |\n| kernel/sched | 45 | 0 |\n| user | 20 | 0 |\n"
+                      "| [virtiofs] | 0 | 0 |\n| all others | 0 | 0 |",
+                      page.instructions_part(self.table))
+
+    def test_times_are_not_compared_with_them(self):
         self.assertEqual(list(page.compared(self.table)), [])
+
+
+class Instructions(unittest.TestCase):
+    def test_functions_have_the_directory_of_their_source(self):
+        self.assertEqual(instructions.directories(
+            "vmlinux.a:fs/fuse/dev.o:0000 T one\nvmlinux.a:mm/slub.o:0010 t two\n"
+            "vmlinux.a:arch/x86/lib/memset_64.o:0000 W three\nvmlinux.a:mm/slub.o:0020 d data\n"
+            "vmlinux.a:kernel/fork.o:0000 t two\n"),
+            {"one": "fs/fuse", "two": "kernel or mm", "three": "arch/x86"})
 
 
 class Fio(unittest.TestCase):

@@ -111,7 +111,9 @@ make_bench()
 	# shellcheck disable=SC2086 # a list of names
 	userland $dir $BENCH_PROGRAMS
 	make -s -C /src/tools/testing/bench OUTPUT=/cache/bench
-	install -D -t $dir/bench /cache/bench/{calls,run,profile,neighbour}
+	install -D -t $dir/bench /cache/bench/{calls,run,neighbour}
+	install /cache/bench/mark $dir/bench/begin
+	install /cache/bench/mark $dir/bench/end
 	install -D -m 644 /src/tools/testing/bench/guest.sh $dir/guest/bench.sh
 	pack $dir
 }
