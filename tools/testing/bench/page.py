@@ -5,6 +5,7 @@
 import argparse
 import os
 import sys
+from collections import namedtuple
 
 import plan
 import plots
@@ -72,10 +73,14 @@ interrupted by it, beside the instructions for that.
 """
 
 PLACES = """
-Where they are, for each call: *user* is fio itself, *[virtiofs]* the driver, and any other name the
+Where they are, for each call: *user* is the program itself, *[virtiofs]* the driver, and any other name the
 kernel's directory of a function, whoever calls it. Of this a driver can save what is in its own row,
 and what it has the others do.
 """
+
+
+# In nanoseconds: to wake up the device's thread, its time for a request, and the call's
+Floor = namedtuple("Floor", "wake busy took")
 
 
 def time(nanoseconds):
@@ -108,7 +113,10 @@ def grid(heads, rows):
 def judged(results, marks):
     """For each mark what was found, or None, and the ratio that it is of."""
     for mark in marks:
-        if mark.count:
+        if mark.count == plan.FLOOR:
+            found = floor(results, "ours")
+            yield mark, found and found.took / (found.wake + found.busy), None
+        elif mark.count:
             yield mark, results.per_call(mark.key, "ours", mark.count), None
         else:
             found = results.ratio(mark.key, "mainline", "ours")
@@ -203,20 +211,25 @@ def counts_part(results, boot):
          "switches, own", "switches, all", "runs of workers", "allocations"], rows)
 
 
-def floor_part(results):
+def floor(results, driver):
+    """What there is to a getattr on the test device, or None."""
     key = ("device", "device", "getattr")
-    wake = results.median(("device", "host", "wake"), "host", "p50")
-    if wake is None:
-        return ""
-    text, rows = FLOOR, []
+    found = Floor(results.median(("device", "host", "wake"), "host", "p50"),
+                  results.per_call(key, driver, "device_busy", "device_requests"),
+                  results.median(key, driver, "p50"))
+    return None if None in found else found
+
+
+def floor_part(results):
+    rows = []
     for driver in results.drivers("device"):
-        busy = results.per_call(key, driver, "device_busy", "device_requests")
-        took = results.median(key, driver, "p50")
-        if busy is not None and took is not None:
-            rows.append([driver, time(wake), time(busy), time(wake + busy), time(took),
-                         f"{took / (wake + busy):.1f}"])
-    return text + "\n" + grid(["getattr on the test device", "wake", "device", "floor",
-                               "p50", "p50 / floor"], rows)
+        found = floor(results, driver)
+        if found:
+            least = found.wake + found.busy
+            rows.append([driver, *map(time, (found.wake, found.busy, least, found.took)),
+                         f"{found.took / least:.1f}"])
+    return FLOOR + "\n" + grid(["getattr on the test device", "wake", "device", "floor", "p50",
+                               "p50 / floor"], rows) if rows else ""
 
 
 def instructions_part(results):
@@ -231,11 +244,11 @@ def instructions_part(results):
         each = {one: results.per_call(key, one, "instructions") for one in drivers}
         rows.append([key[2], *(f"{each[one]:.0f}" for one in drivers),
                      *(f"{each['mainline'] / each[one]:.2f}" for one in ours)])
-        if key[2].startswith("fio:"):
+        if key[2] in plan.PLACES:
             places += places_part(results, key, drivers)
     rounds = len(results.numbers(keys[0], "ours", "instructions"))
     heads = ["work", *drivers, *(f"mainline / {one}" for one in ours)]
-    return INSTRUCTIONS.format(rounds=rounds) + "\n" + grid(heads, rows) + places
+    return INSTRUCTIONS.format(rounds=rounds) + "\n" + grid(heads, rows) + PLACES + places
 
 
 def places_part(results, key, drivers):
@@ -249,7 +262,7 @@ def places_part(results, key, drivers):
     rows = [[name, *(f"{found[one].get(name, 0):.0f}" for one in drivers)] for name in shown]
     rest = {one: total[one] - sum(found[one].get(name, 0) for name in shown) for one in drivers}
     rows.append(["all others", *(f"{rest[one]:.0f}" for one in drivers)])
-    return PLACES + "\n" + grid([key[2], *drivers], rows)
+    return "\n" + grid([key[2], *drivers], rows)
 
 
 def missing_part(results):

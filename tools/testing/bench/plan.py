@@ -40,12 +40,15 @@ BOTH = ("mainline", "9p")
 # Of a guest whose instructions are counted no times are taken.
 COUNTED_FIO = "randread-4k-direct-io_uring-16-1"
 
+# Of these it is told where they are
+PLACES = ("getattr", "fio:" + COUNTED_FIO)
+
 FULL = (
     Boot("calls", "calls", CALLS, ("never", "auto"), BOTH),
     Boot("device", "device", DEVICE, ("device",), ("mainline",), 200),
     Boot("neighbour", "neighbour", ("neighbour",), ("never",), BOTH, 1000),
-    Boot("fio", "fio", FIO, ("never", "auto"), BOTH, 1000),
-    *(Boot(f"queues-smp{smp}", "fio", FIO_QUEUES, ("never", "queues"), ("mainline",), 1000, smp)
+    Boot("fio", "fio", FIO, ("never", "auto"), BOTH),
+    *(Boot(f"queues-smp{smp}", "fio", FIO_QUEUES, ("never", "queues"), ("mainline",), smp=smp)
       for smp in (1, 2, 4)),
     Boot("tree", "tree", ("tree",), ("auto",), ("mainline",), rounds=5),
     Boot("instructions", "instructions", (*CALLS, COUNTED_FIO), ("never",), ("mainline",), 1000,
@@ -63,7 +66,10 @@ QUICK = (
 # The kernel's own driver is what ours is compared with.
 SLOWEST = 0.97
 
-# key: boot, share and work; count: what is counted per call instead of the time,
+# A mark that is a multiple of what no driver can avoid
+FLOOR = "floor"
+
+# key: boot, share and work; count: what is counted per call instead of the time, or FLOOR,
 # of which a mark is the most, while a ratio's mark is the least
 Mark = namedtuple("Mark", "text key wanted count", defaults=(None,))
 
@@ -82,6 +88,7 @@ MARKS = (
     Mark("sequential read of a cold file", never("read_cold"), 1.2),
     Mark("fio randread 4 KiB, depth 16, O_DIRECT",
          ("fio", "never", "fio:randread-4k-direct-io_uring-16-1"), 1.2),
+    Mark("getattr on the test device, over the floor", ("device", "device", "getattr"), 1.5, FLOOR),
     *(Mark(f"interrupts per {work}", never(work), 0.05, "interrupts")
       for work in ("getattr", "read_4k_direct", "write_4k_direct")),
     Mark("interrupts per lookup_missing, which is two requests", never("lookup_missing"), 0.1,

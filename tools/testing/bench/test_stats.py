@@ -85,11 +85,11 @@ class Table(unittest.TestCase):
 
 class Places(unittest.TestCase):
     def setUp(self):
-        self.key = ("instructions", "never", "fio:job")
+        self.key = ("instructions", "never", "getattr")
         who = dict(zip(("boot", "share", "work"), self.key))
         self.table = table.Table(
             {**who, "driver": driver, "round": one, "n": "10", "instructions": count,
-             "work": f"fio:job {place}".rstrip()}
+             "work": f"getattr {place}".rstrip()}
             for driver, one, place, count in (
                 ("ours", "1", "", "1000"), ("ours", "1", "user", "300"),
                 ("ours", "1", "[virtiofs]", "5"), ("ours", "1", "mm", "695"),
@@ -103,7 +103,7 @@ class Places(unittest.TestCase):
                          {"user": 20, "[virtiofs]": 0.25, "mm": 34.75, "kernel/sched": 45})
 
     def test_page_has_totals_and_ratio(self):
-        self.assertIn("| fio:job | 100 | 150 | 1.50 |", page.instructions_part(self.table))
+        self.assertIn("| getattr | 100 | 150 | 1.50 |", page.instructions_part(self.table))
 
     def test_page_has_them_the_largest_first_and_the_small_ones_together(self):
         self.assertIn("| mm | 35 | 150 |\n| kernel/sched | 45 | 0 |\n| user | 20 | 0 |\n"
