@@ -254,6 +254,13 @@ static void waiter_start(struct waiter *waiter, struct mock_device *mock,
 	}
 }
 
+/* It looks no longer */
+static void waiter_sleeps(struct waiter *waiter)
+{
+	while (task_is_running(waiter->task))
+		schedule_timeout_uninterruptible(1);
+}
+
 static void waiter_end(struct waiter *waiter)
 {
 	flush_work(&waiter->work);
@@ -321,7 +328,7 @@ static void who_looks_no_longer_sleeps(struct kunit *test)
 	struct waiter waiter;
 
 	waiter_start(&waiter, mock, &reqs[0], 1, MOCK_PATIENCE);
-	schedule_timeout_uninterruptible(2);
+	waiter_sleeps(&waiter);
 	answer_one(mock);
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
