@@ -59,8 +59,8 @@ QUICK = (
     Boot("calls", "calls", CALLS, ("never",), ("mainline",), 200),
     Boot("device", "device", ("getattr",), ("device",), ("mainline",), 100),
     Boot("fio", "fio", ("randread-4k-direct-io_uring-16-1",), ("never",), ("mainline",)),
-    Boot("instructions", "instructions", ("getattr", "read_4k_direct", COUNTED_FIO), ("never",),
-         ("mainline",), rounds=1),
+    Boot("instructions", "instructions", (*CALLS, COUNTED_FIO), ("never",), ("mainline",), 200,
+         rounds=1),
 )
 
 # The kernel's own driver is what ours is compared with.
