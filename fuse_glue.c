@@ -540,7 +540,7 @@ const struct fuse_iqueue_ops virtiofs_glue_fiq_ops = {
  */
 int virtiofs_glue_init(void)
 {
-	/* As that of the queues, so that their worker goes on with it */
+	/* Before a queue's worker, which looks again when these have ended */
 	virtiofs_glue_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM |
 					   WQ_HIGHPRI | WQ_PERCPU, 0);
 	return virtiofs_glue_wq ? 0 : -ENOMEM;

@@ -1432,8 +1432,9 @@ unsigned int virtiofs_vqs_ring_size(struct virtiofs_vqs *vqs)
  */
 int virtiofs_wq_init(void)
 {
-	virtiofs_wq = alloc_workqueue("virtiofs", WQ_MEM_RECLAIM | WQ_HIGHPRI |
-				      WQ_PERCPU, 0);
+	/* At the callers' priority: while they run, replies come together */
+	virtiofs_wq = alloc_workqueue("virtiofs", WQ_MEM_RECLAIM | WQ_PERCPU,
+				      0);
 	if (!virtiofs_wq)
 		return -ENOMEM;
 	virtiofs_kill_wq = alloc_workqueue("virtiofs_kill", WQ_MEM_RECLAIM |
