@@ -5,8 +5,10 @@
 
 #include <linux/llist.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
+#include <linux/workqueue.h>
 
 #include <kunit/test.h>
 
@@ -61,10 +63,11 @@ static void plain_done(struct llist_node *link, struct virtiofs_buf *buf,
 	req->turn = atomic_read(&plain->nr_ended);
 	atomic_inc(&req->ends);
 	req->task = current;
+	req->nice = task_nice(current);
 	atomic_inc(&plain->nr_ended);
 	wake_up_all(&plain->changed);
 	if (req->meanwhile)
-		queue_work(system_highpri_wq, req->meanwhile);
+		schedule_work(req->meanwhile);
 	if (req->next)
 		virtiofs_vq_submit(virtiofs_vqs_pick(plain->vqs),
 				   &req->next->link);

@@ -38,11 +38,12 @@ struct plain {
  * @pages: the pages
  * @goes_on: its end lasts until this is completed, or NULL
  * @next: is submitted at its end, or NULL
- * @meanwhile: work for the CPU of its end, or NULL
+ * @meanwhile: work for the CPU and at the priority of the worker, or NULL
  * @ends: how often done() was called
  * @turn: how many requests had ended before
  * @had_buf: done() was given a reply
  * @task: who has called done(), for comparison
+ * @nice: the nice value of who has called done()
  * @error: what done() was told
  * @len: what the device claims to have written
  * @reply: the reply
@@ -60,6 +61,7 @@ struct plain_req {
 	unsigned int turn;
 	bool had_buf;
 	struct task_struct *task;
+	int nice;
 	int error;
 	u32 len;
 	u32 reply;

@@ -509,6 +509,20 @@ static void others_have_their_turn_while_there_always_is_a_reply(struct kunit *t
 		expect_good(test, &reqs[i]);
 }
 
+/* One that took the CPU from them would be interrupted for each reply */
+static void worker_has_the_priority_of_the_callers(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+
+	plain_submit(mock, &reqs[0]);
+	answer_one(mock);
+	plain_wait(mock, 1);
+	expect_good(test, &reqs[0]);
+	KUNIT_EXPECT_PTR_NE(test, current, reqs[0].task);
+	KUNIT_EXPECT_EQ(test, task_nice(current), reqs[0].nice);
+}
+
 static void sleeper_is_told_while_the_worker_is_busy(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
@@ -557,6 +571,8 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(kill_wakes_a_sleeper, shape_gen_params),
 	KUNIT_CASE_PARAM(worker_looks_again_before_it_is_told, shape_gen_params),
 	KUNIT_CASE_PARAM(others_have_their_turn_while_there_always_is_a_reply,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(worker_has_the_priority_of_the_callers,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_the_worker_is_busy,
 			 shape_gen_params),
