@@ -122,7 +122,8 @@ def device_stats(test):
 
 @scenario("device-together", ours=True)
 def device_together(test):
-    share = DeviceShare("myfs", test.directory(), queues=1)
+    # However long it takes, no GETATTR is notified of among what is counted.
+    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "3600"])
     with open(share.directory + "/big", "wb") as file:
         for _ in range(64):
             file.write(random.randbytes(1 << 20))
