@@ -29,6 +29,9 @@
 /* How long an empty ring that lacked memory waits until it tries again */
 #define VQ_RETRY_DELAY	msecs_to_jiffies(10)
 
+/* How long who sleeps waits at the most for others that were woken, in ticks */
+#define VQ_LOOK_DELAY	1
+
 /* How often the worker looks before others that work on its CPU have their turn */
 #define VQ_ROUNDS	8
 
@@ -168,7 +171,7 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 		if (!list_empty(&vq->in_ring))
 			return false;
 		if (err == -ENOMEM) {
-			mod_timer(&vq->retry, jiffies + VQ_RETRY_DELAY);
+			timer_reduce(&vq->timer, jiffies + VQ_RETRY_DELAY);
 			return false;
 		}
 		break;
@@ -215,6 +218,7 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 		vq->polled++;
 	} else {
 		vq->nr_asleep--;
+		vq->nr_woken++;
 	}
 	complete(&waiter->end);
 }
@@ -260,7 +264,7 @@ static bool vq_needs_callbacks(struct virtiofs_vq *vq)
  * The device shall tell of what it has, if that is needed.  What it has returned in the
  * meantime is taken.
  */
-static void vq_arm(struct virtiofs_vq *vq)
+static void vq_arm_now(struct virtiofs_vq *vq)
 {
 	while (!vq->callbacks && vq_needs_callbacks(vq)) {
 		vq->callbacks = virtqueue_enable_cb(vq->ring);
@@ -269,6 +273,18 @@ static void vq_arm(struct virtiofs_vq *vq)
 			vq_reap(vq);
 		}
 	}
+}
+
+/*
+ * The same, but who was woken is about to look, and then takes all that has come together.
+ * The timer is for callers that do not get the CPU.
+ */
+static void vq_arm(struct virtiofs_vq *vq)
+{
+	if (!vq->nr_woken)
+		vq_arm_now(vq);
+	else if (!vq->callbacks && vq_needs_callbacks(vq))
+		timer_reduce(&vq->timer, jiffies + VQ_LOOK_DELAY);
 }
 
 /* Somebody has told that the device has returned something, or wants to know */
@@ -548,12 +564,24 @@ static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 	vq_ended(vq, nr, batch);
 }
 
+/* For who was woken: those who sleep need not wait any longer for that */
+static void vq_look_woken(struct virtiofs_vq *vq)
+{
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		vq->nr_woken--;
+		if (!vq->dead && vq->nr_in_ring)
+			vq_look(vq);
+	}
+}
+
 /* End the request of a waiter, which has returned */
 static void vq_end_waited(struct virtiofs_vq *vq,
 			  struct virtiofs_waiter *waiter)
 {
 	LIST_HEAD(batch);
 
+	if (!waiter->polls)
+		vq_look_woken(vq);
 	list_add(&waiter->buf->node, &batch);
 	vq_end_batch(vq, &batch);
 }
@@ -804,11 +832,19 @@ static void vq_work(struct work_struct *work)
 	}
 }
 
-static void vq_retry(struct timer_list *timer)
+/* Nobody has looked for a while, or there may be memory again */
+static void vq_timer(struct timer_list *timer)
 {
-	struct virtiofs_vq *vq = container_of(timer, struct virtiofs_vq, retry);
+	struct virtiofs_vq *vq = container_of(timer, struct virtiofs_vq, timer);
 
-	queue_work(virtiofs_wq, &vq->work);
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		if (vq->dead)
+			return;
+		vq_reap(vq);
+		vq_arm_now(vq);
+		if (vq->backlog.first)
+			vq_call_worker(vq);
+	}
 }
 
 /* The device has returned something.  Context: interrupt. */
@@ -886,7 +922,7 @@ static void vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 	INIT_LIST_HEAD(&vq->taken);
 	INIT_WORK(&vq->work, vq_work);
 	INIT_DELAYED_WORK(&vq->flush, vq_flush_work);
-	timer_setup(&vq->retry, vq_retry, 0);
+	timer_setup(&vq->timer, vq_timer, 0);
 	init_waitqueue_head(&vq->idle);
 }
 
@@ -1117,7 +1153,7 @@ static void vq_detach(struct virtiofs_vq *vq)
 	 * A worker that runs from here on sees a dead queue and leaves the
 	 * ring alone, and submissions only reach the backlog.
 	 */
-	timer_shutdown_sync(&vq->retry);
+	timer_shutdown_sync(&vq->timer);
 	cancel_delayed_work_sync(&vq->flush);
 	cancel_work_sync(&vq->work);
 

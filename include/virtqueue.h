@@ -184,10 +184,12 @@ struct virtiofs_vq_stats {
  * @sgl: scratch scatterlist
  * @work: ends what nobody waits for and what failed, goes on with the backlog
  * @flush: moves what is deferred to the backlog, pending while there is any
- * @retry: starts @work when an empty ring lacked memory to take a request
+ * @timer: looks into the ring if callers that were woken have not done so, or starts @work
+ *	when an empty ring lacked memory to take a request
  * @idle: woken when @pending becomes 0
  * @nr_polled: number of submissions in the ring that their submitters look for
  * @nr_asleep: number of them whose submitters sleep until they end
+ * @nr_woken: number of submitters that were woken from that and have not looked yet
  * @callbacks: the device shall interrupt
  * @reaping: @work is going to look into the ring
  * @working: it need not be queued for that, as it runs
@@ -199,8 +201,8 @@ struct virtiofs_vq_stats {
  * @bytes_in: see struct virtiofs_vq_stats
  *
  * Whenever the device has a request that nobody looks for, @callbacks or @reaping
- * is true, and @callbacks if somebody sleeps for it: at each end of a lock hold, so that no
- * completion is left to itself, and who waits is told at once.
+ * is true, and @callbacks if somebody sleeps for it; or @nr_woken is not 0 and @timer is
+ * pending: at each end of a lock hold, so that no completion is left to itself.
  *
  * A submission is deferred, on the backlog, in the ring, its waiter's, on a batch of
  * the worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is
@@ -219,6 +221,7 @@ struct virtiofs_vq {
 	unsigned int nr_in_ring;
 	unsigned int nr_polled;
 	unsigned int nr_asleep;
+	unsigned int nr_woken;
 	bool callbacks;
 	bool reaping;
 	bool working;
@@ -233,7 +236,7 @@ struct virtiofs_vq {
 
 	struct work_struct work;
 	struct delayed_work flush;
-	struct timer_list retry;
+	struct timer_list timer;
 	wait_queue_head_t idle;
 
 	u64 polled;

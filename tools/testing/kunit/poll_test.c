@@ -34,6 +34,9 @@ KUNIT_ARRAY_PARAM(shape, shapes, shape_name);
 
 #define MEETINGS	100
 
+/* Of these a tick falls into few */
+#define TRIES		20
+
 /* Far more replies than a worker ends at a time */
 #define CHAIN		100
 
@@ -548,6 +551,85 @@ static void sleeper_is_told_while_the_worker_is_busy(struct kunit *test)
 	expect_good(test, &reqs[2]);
 }
 
+/**
+ * struct sleeper - a caller that goes to sleep, in pieces
+ * @req: what it waits for
+ * @waiter: for the queue
+ *
+ * That it was woken does not make it run: it has the CPU when the test says so.
+ */
+struct sleeper {
+	struct plain_req *req;
+	struct virtiofs_waiter waiter;
+};
+
+static struct virtiofs_vq *vq_of(struct mock_device *mock)
+{
+	return &plain_of(mock)->vqs->vq[REQUESTS];
+}
+
+static struct sleeper *sleepers(struct mock_device *mock, unsigned int nr)
+{
+	struct plain_req *reqs = plain_reqs(mock, nr);
+	struct sleeper *sleepers;
+	unsigned int i;
+
+	sleepers = kunit_kcalloc(mock->test, nr, sizeof(*sleepers), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(mock->test, sleepers);
+	for (i = 0; i < nr; i++) {
+		sleepers[i].req = &reqs[i];
+		KUNIT_EXPECT_FALSE(mock->test,
+				   virtiofs_vq_submit_wait(vq_of(mock), &reqs[i].link,
+							   &sleepers[i].waiter, 0));
+	}
+	return sleepers;
+}
+
+static void sleeper_runs(struct mock_device *mock, struct sleeper *sleeper)
+{
+	KUNIT_EXPECT_TRUE(mock->test,
+			  virtiofs_vq_wait(vq_of(mock), &sleeper->waiter,
+					   MOCK_PATIENCE));
+	expect_good(mock->test, sleeper->req);
+}
+
+static void who_was_woken_takes_what_has_come_together(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct sleeper *sleeper;
+	unsigned int i, before;
+
+	before = interrupts(mock);
+	for (i = 0; i < TRIES; i++) {
+		sleeper = sleepers(mock, 3);
+		answer_one(mock);
+		answer_one(mock);
+		answer_one(mock);
+		sleeper_runs(mock, &sleeper[0]);
+		/* The first has told them */
+		KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[1].waiter.end));
+		KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[2].waiter.end));
+		sleeper_runs(mock, &sleeper[1]);
+		sleeper_runs(mock, &sleeper[2]);
+	}
+	KUNIT_EXPECT_LT(test, interrupts(mock) - before, 2 * TRIES);
+}
+
+/* Its priority may be low, or its group may have had its share of the CPU */
+static void sleeper_is_told_while_who_was_woken_does_not_run(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct sleeper *sleeper = sleepers(mock, 3);
+
+	answer_one(mock);
+	answer_one(mock);
+	/* No more comes from the device that could make anybody look */
+	sleeper_runs(mock, &sleeper[1]);
+	answer_one(mock);
+	sleeper_runs(mock, &sleeper[2]);
+	sleeper_runs(mock, &sleeper[0]);
+}
+
 static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(polled_request_needs_no_interrupt, shape_gen_params),
 	KUNIT_CASE_PARAM(request_after_a_polled_one_is_told_of, shape_gen_params),
@@ -575,6 +657,10 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(worker_has_the_priority_of_the_callers,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_the_worker_is_busy,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(who_was_woken_takes_what_has_come_together,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_is_told_while_who_was_woken_does_not_run,
 			 shape_gen_params),
 	{}
 };
