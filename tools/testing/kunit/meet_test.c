@@ -20,7 +20,7 @@
 #include "virtqueue.h"
 
 /* How often each two meet, and how far apart they begin at the most */
-#define MEETINGS	10
+#define MEETINGS	(12 / MOCK_SLOWNESS)
 #define APART_US	200
 
 /**

@@ -33,6 +33,9 @@ struct mock_device;
 /* How long to wait for what must happen, before it is called a hang */
 #define MOCK_PATIENCE		(60 * HZ)
 
+/* A debug kernel takes ten times as long for what is left to chance, and has fewer tries */
+#define MOCK_SLOWNESS		(IS_ENABLED(CONFIG_KASAN) ? 4 : 1)
+
 /**
  * struct mock_seg - a run of bytes that a descriptor describes
  * @p: the bytes

@@ -14,7 +14,7 @@
 #define SUBMITTERS	3
 #define REQUESTS_EACH	300
 #define ALL_REQUESTS	(SUBMITTERS * REQUESTS_EACH)
-#define KILLS		100
+#define KILLS		(100 / MOCK_SLOWNESS)
 
 struct submitter {
 	struct work_struct work;
