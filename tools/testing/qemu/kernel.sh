@@ -13,21 +13,26 @@ HERE=$TOP/tools/testing/qemu
 LINUX=$CACHE/linux
 JOBS=$(nproc)
 
+# suite_has SUITE PACKAGE; all is read, as a broken pipe would be a failure.
+suite_has()
+{
+	in_root apt-cache madison "$2" 2>/dev/null | grep " $1/" >/dev/null
+}
+
 # source_package SERIES SUITE: the package's name, or the newest one of the
 # suite when the series has left it.
 source_package()
 {
 	local series=$1 suite=$2 newest
 
-	if in_root apt-cache madison "linux-source-$series" 2>/dev/null |
-	   grep -q " $suite/"; then
+	if suite_has "$suite" "linux-source-$series"; then
 		echo "linux-source-$series"
 		return
 	fi
 	newest=$(in_root apt-cache search --names-only '^linux-source-[0-9.]+$' |
 		cut -d ' ' -f 1 | sort -V |
 		while read -r name; do
-			if in_root apt-cache madison "$name" | grep -q " $suite/"; then
+			if suite_has "$suite" "$name"; then
 				echo "$name"
 			fi
 		done | tail -n 1)
