@@ -176,6 +176,7 @@ bool mock_pop(struct mock_device *mock, unsigned int index,
 	      struct mock_chain *chain);
 void mock_push(struct mock_device *mock, unsigned int index, u32 id, u32 len);
 void mock_interrupt(struct mock_device *mock, unsigned int index);
+bool mock_is_asked(struct mock_device *mock, unsigned int index);
 void mock_answer(struct mock_device *mock, unsigned int index, u32 id, u32 len);
 u32 mock_read(struct mock_chain *chain, void *to, u32 len);
 u32 mock_write(struct mock_chain *chain, const void *from, u32 len);

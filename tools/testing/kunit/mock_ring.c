@@ -87,23 +87,27 @@ static void queue_push(struct mock_queue *queue, u32 id, u32 len)
 	WRITE_ONCE(ring->used->idx, cpu_to_virtio16(vdev, ++queue->used));
 }
 
-/* As a device has to, interrupt only if the driver asks for it */
-static void queue_interrupt(struct mock_queue *queue)
+/* Does the driver ask for an interrupt when as many as @used have been returned? */
+static bool queue_is_asked(struct mock_queue *queue, u16 used)
 {
 	struct virtio_device *vdev = &queue->mock->vdev;
 	const struct vring *ring = virtqueue_get_vring(queue->ring);
-	bool wanted;
 
 	virtio_mb(true);
 	if (virtio_has_feature(vdev, VIRTIO_RING_F_EVENT_IDX))
-		wanted = vring_need_event(virtio16_to_cpu(vdev,
-							  vring_used_event(ring)),
-					  queue->used, queue->signalled);
-	else
-		wanted = !(virtio16_to_cpu(vdev, READ_ONCE(ring->avail->flags)) &
-			   VRING_AVAIL_F_NO_INTERRUPT);
+		return vring_need_event(virtio16_to_cpu(vdev, vring_used_event(ring)),
+					used, queue->signalled);
+	return !(virtio16_to_cpu(vdev, READ_ONCE(ring->avail->flags)) &
+		 VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+/* As a device has to, interrupt only if the driver asks for it */
+static void queue_interrupt(struct mock_queue *queue)
+{
+	bool asked = queue_is_asked(queue, queue->used);
+
 	queue->signalled = queue->used;
-	if (!wanted)
+	if (!asked)
 		return;
 	queue->interrupts++;
 	irq_work_queue(&queue->irq);
@@ -172,6 +176,24 @@ void mock_interrupt(struct mock_device *mock, unsigned int index)
 		if (queue_is_live(queue))
 			queue_interrupt(queue);
 	}
+}
+
+/**
+ * mock_is_asked() - whether the driver wants to be told of the next reply
+ * @mock: the device
+ * @index: the queue
+ *
+ * It may have seen the reply, and ask no more, when the device comes to interrupt for it.
+ */
+bool mock_is_asked(struct mock_device *mock, unsigned int index)
+{
+	struct mock_queue *queue = &mock->queue[index];
+	bool asked;
+
+	scoped_guard(spinlock_irqsave, &mock->lock)
+		asked = queue_is_live(queue) &&
+			queue_is_asked(queue, queue->used + 1);
+	return asked;
 }
 
 /**
