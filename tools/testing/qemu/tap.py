@@ -74,14 +74,18 @@ class Program:
 
 def programs(lines):
     """What the suites of a kernel with KUnit have said, as that of programs."""
+    reason = ""
     for line in lines:
+        # A test with parameters is skipped for the reason that its last one gives
+        inner = re.match(r" {8}ok \d+ .* # SKIP (.*)", line)
+        reason = inner.group(1) if inner else reason
         subtest = re.match(r"    # Subtest: (\S+)$", line)
         if subtest:
             yield f"# program {subtest.group(1)}"
         elif re.match(r"(ok|not ok) \d+ ", line):
             yield "# exit 0 suite"
         elif re.match(r"    \S", line):
-            yield line[4:]
+            yield f"{line[4:]} {reason}" if line.endswith("# SKIP") else line[4:]
 
 
 def parse(lines):
