@@ -16,13 +16,6 @@
 #include "plug.h"
 #include "virtiofs_trace.h"
 
-/*
- * Ends requests whose end may block, for instance on a page lock, and what
- * looks after connections.  The queues' workers must not wait there: the lock
- * may be held until they complete another request.
- */
-struct workqueue_struct *virtiofs_glue_wq;
-
 /* Bytes of the request that are no pages: header and arguments */
 static unsigned int glue_request_len(struct fuse_args *args)
 {
@@ -335,47 +328,6 @@ static int glue_read_reply(struct fuse_req *req, struct virtiofs_buf *buf)
 	return error;
 }
 
-/**
- * virtiofs_conn_end_work() - end the requests whose end may block
- * @work: of struct glue_conn
- *
- * Context: process context, may sleep.
- */
-void virtiofs_conn_end_work(struct work_struct *work)
-{
-	struct glue_conn *conn = container_of(work, struct glue_conn, end_work);
-	struct fuse_req *req;
-
-	for (;;) {
-		spin_lock(&conn->lock);
-		req = list_first_entry_or_null(&conn->blocking, struct fuse_req,
-					       list);
-		if (req)
-			list_del_init(&req->list);
-		spin_unlock(&conn->lock);
-		if (!req)
-			return;
-		fuse_request_end(req);
-	}
-}
-
-static void glue_end(struct fuse_req *req)
-{
-	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
-
-	clear_bit(FR_SENT, &req->flags);
-	INIT_LIST_HEAD(&req->list);
-	if (likely(!req->args->may_block)) {
-		fuse_request_end(req);
-		return;
-	}
-	/* Under the lock the request cannot end, and @conn cannot go */
-	spin_lock(&conn->lock);
-	list_add_tail(&req->list, &conn->blocking);
-	queue_work(virtiofs_glue_wq, &conn->end_work);
-	spin_unlock(&conn->lock);
-}
-
 /* hiprio.c takes the FUSE client's links as they are */
 static_assert(offsetof(struct virtiofs_forget, nodeid) ==
 	      offsetof(struct fuse_forget_link, forget_one.nodeid));
@@ -448,7 +400,9 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 	virtiofs_req_free(req);
 	glue_trace_reply(conn, req, buf, error);
 	req->out.h.error = error;
-	glue_end(req);
+	clear_bit(FR_SENT, &req->flags);
+	INIT_LIST_HEAD(&req->list);
+	virtiofs_end(conn, req, buf);
 }
 
 static const struct virtiofs_vq_ops glue_request_ops = {
@@ -531,27 +485,3 @@ const struct fuse_iqueue_ops virtiofs_glue_fiq_ops = {
 	.send_req = glue_send_req,
 	.release = virtiofs_conn_release,
 };
-
-/**
- * virtiofs_glue_init() - create what all connections share
- *
- * Context: module init.
- * Return: 0 or -ENOMEM.
- */
-int virtiofs_glue_init(void)
-{
-	/* Before a queue's worker, which looks again when these have ended */
-	virtiofs_glue_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM |
-					   WQ_HIGHPRI | WQ_PERCPU, 0);
-	return virtiofs_glue_wq ? 0 : -ENOMEM;
-}
-
-/**
- * virtiofs_glue_exit() - undo virtiofs_glue_init()
- *
- * Context: module exit, when all connections are gone.
- */
-void virtiofs_glue_exit(void)
-{
-	destroy_workqueue(virtiofs_glue_wq);
-}

@@ -79,8 +79,10 @@ static struct glue_fs_context *glue_context_of(struct fs_context *fsc)
 
 static void glue_conn_free(struct glue_conn *conn)
 {
-	if (conn)
-		virtiofs_stats_free(conn->latency);
+	if (!conn)
+		return;
+	virtiofs_ends_free(conn->ends);
+	virtiofs_stats_free(conn->latency);
 	kfree(conn);
 }
 
@@ -96,7 +98,6 @@ void virtiofs_conn_release(struct fuse_iqueue *fiq)
 {
 	struct glue_conn *conn = fiq->priv;
 
-	flush_work(&conn->end_work);
 	virtiofs_watch_stop(conn);
 	conn->session->release(conn->session);
 	glue_conn_free(conn);
@@ -124,8 +125,9 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 	if (!conn)
 		return NULL;
 	conn->latency = virtiofs_stats_alloc();
-	if (!conn->latency) {
-		kfree(conn);
+	conn->ends = virtiofs_ends_alloc();
+	if (!conn->latency || !conn->ends) {
+		glue_conn_free(conn);
 		return NULL;
 	}
 	conn->session = session;
@@ -137,8 +139,6 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 	mutex_init(&conn->loans_lock);
 	INIT_LIST_HEAD(&conn->loans);
 	spin_lock_init(&conn->lock);
-	INIT_LIST_HEAD(&conn->blocking);
-	INIT_WORK(&conn->end_work, virtiofs_conn_end_work);
 	return conn;
 }
 

@@ -207,6 +207,7 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	buf->len = len;
 	buf->error = error;
 	vq->nr_in_ring -= buf->nr;
+	buf->others = vq->nr_in_ring;
 	vq->bytes_in += len;
 	if (!waiter) {
 		list_move_tail(&buf->node, &vq->taken);

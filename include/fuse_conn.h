@@ -16,6 +16,7 @@
 #include "fuse_glue.h"
 #include "virtqueue.h"
 
+struct glue_ends;
 struct glue_latency;
 struct glue_orphan;
 
@@ -62,9 +63,8 @@ struct glue_poll {
  *	patience, or U64_MAX
  * @loans_lock: protects @loans; inside of the FUSE client's killsb
  * @loans: lookups that the FUSE client has lent
- * @lock: protects @blocking, and the INTERRUPTs of all requests
- * @blocking: requests whose end may block
- * @end_work: ends them
+ * @ends: ends that were left to workers
+ * @lock: protects the INTERRUPTs of all requests
  *
  * Made by the mount, freed by the FUSE client's last call, ->release().
  */
@@ -92,9 +92,8 @@ struct glue_conn {
 	u64 stuck;
 	struct mutex loans_lock; /* of @loans */
 	struct list_head loans;
-	spinlock_t lock; /* of @blocking and INTERRUPTs */
-	struct list_head blocking;
-	struct work_struct end_work;
+	struct glue_ends __percpu *ends;
+	spinlock_t lock; /* of INTERRUPTs */
 };
 
 static inline struct glue_conn *glue_conn_of(struct fuse_conn *fc)
@@ -138,7 +137,6 @@ static inline struct fuse_req *glue_req_of(struct llist_node *link)
 
 /* fuse_glue.c: requests and replies */
 extern const struct fuse_iqueue_ops virtiofs_glue_fiq_ops;
-extern struct workqueue_struct *virtiofs_glue_wq;
 
 void *virtiofs_req_memory(struct fuse_req *req, struct virtiofs_buf *buf);
 int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
@@ -147,7 +145,14 @@ void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
 			 struct virtiofs_buf *buf);
 void virtiofs_req_free(struct fuse_req *req);
 void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
-void virtiofs_conn_end_work(struct work_struct *work);
+
+/* fuse_end.c: ends that are left to workers */
+extern struct workqueue_struct *virtiofs_glue_wq;
+
+struct glue_ends __percpu *virtiofs_ends_alloc(void);
+void virtiofs_ends_free(struct glue_ends __percpu *all);
+void virtiofs_end(struct glue_conn *conn, struct fuse_req *req,
+		  const struct virtiofs_buf *buf);
 
 /* fuse_init.c: the beginning of a session */
 void virtiofs_init_offer(struct fuse_init_in *init);

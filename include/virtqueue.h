@@ -48,6 +48,7 @@ enum {
  * @took: how long the device had it, in nanoseconds
  * @len: number of bytes that the device claims to have written
  * @error: 0, or why the device did not complete the request
+ * @others: there were others in the ring when it was taken out
  * @data: headers and arguments; written and read by the device
  *
  * Made with the queue, as many as the ring has entries, so that nothing is
@@ -64,6 +65,7 @@ struct virtiofs_buf {
 	u64 took;
 	unsigned int len;
 	int error;
+	bool others;
 	u8 data[] __aligned(8);
 };
 

@@ -42,6 +42,7 @@ struct plain {
  * @ends: how often done() was called
  * @turn: how many requests had ended before
  * @had_buf: done() was given a reply
+ * @others: done() was told that there were others in the ring
  * @task: who has called done(), for comparison
  * @nice: the nice value of who has called done()
  * @error: what done() was told
@@ -60,6 +61,7 @@ struct plain_req {
 	atomic_t ends;
 	unsigned int turn;
 	bool had_buf;
+	bool others;
 	struct task_struct *task;
 	int nice;
 	int error;

@@ -210,6 +210,23 @@ static void replies_out_of_order_reach_their_requests(struct kunit *test)
 	expect_answered(test, reqs, SMALL_ROOM);
 }
 
+static void end_is_told_whether_there_are_others(struct kunit *test)
+{
+	struct mock_chain *chains = new_chains(test, 2);
+	struct mock_device *mock = small_device(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	unsigned int i;
+
+	submit_all(mock, reqs, 2);
+	KUNIT_ASSERT_EQ(test, 2, pop_all(mock, chains, 2));
+	for (i = 0; i < 2; i++) {
+		plain_answer(mock, &chains[i]);
+		plain_wait(mock, i + 1);
+	}
+	KUNIT_EXPECT_TRUE(test, reqs[0].others);
+	KUNIT_EXPECT_FALSE(test, reqs[1].others);
+}
+
 /* With 5 more segments a request fills most of the ring, so it must wait */
 static void long_request_is_not_overtaken(struct kunit *test)
 {
@@ -593,6 +610,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(submit_on_full_ring_waits_its_turn),
 	KUNIT_CASE(backlog_is_fifo),
 	KUNIT_CASE(replies_out_of_order_reach_their_requests),
+	KUNIT_CASE(end_is_told_whether_there_are_others),
 	KUNIT_CASE(long_request_is_not_overtaken),
 	KUNIT_CASE(request_as_long_as_the_ring_gets_through),
 	KUNIT_CASE(drain_returns_when_all_has_ended),

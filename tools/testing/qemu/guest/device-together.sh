@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Requests that a task submits together: the device is notified once for all of them.
+# Requests that a task submits together: the device is notified once for all of them, and
+# whom the first reply wakes has the CPU before somebody looks for the others.
 
 . /guest/lib.sh
+
+TRACING=/sys/kernel/tracing
 
 # during COMMAND...: sets requests and kicks to what the device has seen of it.
 during()
@@ -16,7 +19,34 @@ during()
 	echo "$requests requests, $kicks kicks" >&2
 }
 
+# reads, writes DEPTH: by fio, that many at a time.
+reads()
+{
+	fio --name=together --filename=/mnt/big --size=64M --io_size=16M --bs=4k --rw="${rw:-randread}" \
+		--direct=1 --ioengine=libaio --iodepth="$1" --iodepth_batch="$1" \
+		--iodepth_batch_complete_min="$1"
+}
+
+writes()
+{
+	rw=randwrite reads "$1"
+}
+
+# ends COMMAND...: sets later and first to how often ends were left to a worker like the
+# queue's, and to one of high priority.
+ends()
+{
+	echo >$TRACING/trace
+	echo 1 >$TRACING/events/workqueue/workqueue_queue_work/enable
+	"$@" >&2
+	echo 0 >$TRACING/events/workqueue/workqueue_queue_work/enable
+	later=$(grep -c 'ends_run.* workqueue=virtiofs_end ' $TRACING/trace)
+	first=$(grep -c 'ends_run.* workqueue=virtiofs_end_highpri ' $TRACING/trace)
+	echo "$later later, $first first" >&2
+}
+
 claim driver_loads load
+claim tracefs_is_there mount -t tracefs tracefs $TRACING
 claim share_mounts mount_share
 
 # A MiB ahead takes three requests.
@@ -25,10 +55,19 @@ claim file_is_read test $requests -ge 150
 claim what_is_read_ahead_is_kicked_for_once test $((kicks * 10)) -le $((requests * 4))
 claim_equal it_is_what_the_host_has "$(md5sum </mnt/big)" "$(host sh 'md5sum <big')"
 
-during fio --name=together --filename=/mnt/big --size=64M --io_size=16M --bs=4k --rw=randread \
-	--direct=1 --ioengine=libaio --iodepth=16 --iodepth_batch=16 --iodepth_batch_complete_min=16
+during reads 16
 claim many_reads_are_done test $requests -ge 4096
 claim those_of_one_call_are_kicked_for_once test $((kicks * 10)) -le "$requests"
+
+ends reads 1
+claim end_of_a_read_that_is_alone_is_for_the_same_worker test "$later" -gt 0
+claim and_never_for_one_of_high_priority test "$first" -eq 0
+ends reads 16
+claim ends_of_many_reads_are_for_one_of_high_priority test "$first" -gt 0
+ends writes 1
+claim_equal write_that_is_alone_ends_at_once "0 0" "$later $first"
+ends writes 16
+claim ends_of_many_writes_are_for_one_of_high_priority test "$first" -gt 0
 
 claim share_unmounts umount /mnt
 plan

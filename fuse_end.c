@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ends of requests that the queue's worker leaves to others.
+ *
+ * It must not wait where an end may block, for instance on a page lock, which may
+ * be held until the worker completes another request.
+ *
+ * Nor shall it look again at once when an end has woken a task that has requests in the
+ * ring: it would be interrupted for each of their replies, which come together while the
+ * task has the CPU.  A worker of high priority puts it behind the task.  If the ring has
+ * nothing more, there is nothing to come together, and the ends that may block are for the
+ * queue's own worker to go on with, which is no switch to another.
+ */
+
+#include <linux/percpu.h>
+#include <linux/workqueue.h>
+
+#include "fuse_conn.h"
+
+/**
+ * struct glue_ends - ends that were left to a CPU's workers
+ * @lock: protects @requests and @active
+ * @requests: whose ends they are
+ * @active: @work is queued, or runs and has not seen @requests empty
+ * @work: ends them
+ *
+ * One for each CPU and connection.  @work is on one workqueue at a time, so that
+ * flush_work() waits for it.
+ */
+struct glue_ends {
+	spinlock_t lock; /* of @requests and @active */
+	struct list_head requests;
+	bool active;
+	struct work_struct work;
+};
+
+/* Also for what looks after connections */
+struct workqueue_struct *virtiofs_glue_wq;
+static struct workqueue_struct *ends_highpri_wq;
+
+static void ends_run(struct work_struct *work)
+{
+	struct glue_ends *ends = container_of(work, struct glue_ends, work);
+	struct fuse_req *req;
+
+	for (;;) {
+		spin_lock(&ends->lock);
+		req = list_first_entry_or_null(&ends->requests,
+					       struct fuse_req, list);
+		if (req)
+			list_del_init(&req->list);
+		else
+			ends->active = false;
+		spin_unlock(&ends->lock);
+		if (!req)
+			return;
+		fuse_request_end(req);
+	}
+}
+
+/* Under the lock the request cannot end, and the connection cannot go */
+static void ends_add(struct glue_ends *ends, struct fuse_req *req,
+		     struct workqueue_struct *wq)
+{
+	spin_lock(&ends->lock);
+	list_add_tail(&req->list, &ends->requests);
+	if (!ends->active) {
+		ends->active = true;
+		queue_work(wq, &ends->work);
+	}
+	spin_unlock(&ends->lock);
+}
+
+/**
+ * virtiofs_end() - end a request, or have it ended soon
+ * @conn: its connection
+ * @req: the request, with its result; belongs to nobody and is on no list
+ * @buf: its place in the queue, or NULL if the device never had it
+ *
+ * Context: done().
+ */
+void virtiofs_end(struct glue_conn *conn, struct fuse_req *req,
+		  const struct virtiofs_buf *buf)
+{
+	struct glue_ends *ends = raw_cpu_ptr(conn->ends);
+
+	if (buf && buf->others && test_bit(FR_BACKGROUND, &req->flags))
+		ends_add(ends, req, ends_highpri_wq);
+	else if (req->args->may_block)
+		ends_add(ends, req, virtiofs_glue_wq);
+	else
+		fuse_request_end(req);
+}
+
+/**
+ * virtiofs_ends_alloc() - make what virtiofs_end() needs for a connection
+ *
+ * Context: process context, may sleep.
+ * Return: it, or NULL.
+ */
+struct glue_ends __percpu *virtiofs_ends_alloc(void)
+{
+	struct glue_ends __percpu *all = alloc_percpu(struct glue_ends);
+	struct glue_ends *ends;
+	int cpu;
+
+	if (!all)
+		return NULL;
+	for_each_possible_cpu(cpu) {
+		ends = per_cpu_ptr(all, cpu);
+		spin_lock_init(&ends->lock);
+		INIT_LIST_HEAD(&ends->requests);
+		INIT_WORK(&ends->work, ends_run);
+	}
+	return all;
+}
+
+/**
+ * virtiofs_ends_free() - undo virtiofs_ends_alloc()
+ * @all: what it has returned, or NULL; all requests have ended
+ *
+ * Context: process context, may sleep.
+ */
+void virtiofs_ends_free(struct glue_ends __percpu *all)
+{
+	int cpu;
+
+	if (!all)
+		return;
+	/* They may be about to see that there are no more */
+	for_each_possible_cpu(cpu)
+		flush_work(&per_cpu_ptr(all, cpu)->work);
+	free_percpu(all);
+}
+
+/**
+ * virtiofs_glue_init() - create what all connections share
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
+int virtiofs_glue_init(void)
+{
+	virtiofs_glue_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM |
+					   WQ_PERCPU, 0);
+	if (!virtiofs_glue_wq)
+		return -ENOMEM;
+	ends_highpri_wq = alloc_workqueue("virtiofs_end_highpri",
+					  WQ_MEM_RECLAIM | WQ_HIGHPRI |
+					  WQ_PERCPU, 0);
+	if (!ends_highpri_wq) {
+		destroy_workqueue(virtiofs_glue_wq);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * virtiofs_glue_exit() - undo virtiofs_glue_init()
+ *
+ * Context: module exit, when all connections are gone.
+ */
+void virtiofs_glue_exit(void)
+{
+	destroy_workqueue(ends_highpri_wq);
+	destroy_workqueue(virtiofs_glue_wq);
+}
