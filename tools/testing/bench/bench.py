@@ -198,7 +198,7 @@ def take_counted(args, results, measured, counted):
     for who, record in zip(measured, records):
         row = {"n": results.rows[who]["n"], "instructions": str(sum(record.values()))}
         results.rows[who] = row
-        if who[-1] in plan.PLACES:
+        if (who[1], who[-1]) in plan.PLACES:
             for place, count in kernel.by_place(record).items():
                 results.add({**dict(zip(table.WHO, who)), **row, "work": f"{who[-1]} {place}",
                              "instructions": str(count)})

@@ -147,11 +147,14 @@ def marks_part(results):
     below = slower(results)
     count = len(list(compared(results)))
     text = "\n## Marks\n\n" + grid(["what", "mark", "found", "met?"], rows)
+    sure = [found for *_, found in below if not stats.met(found.high, plan.SLOWEST)]
     text += f"\nNowhere slower than {plan.SLOWEST}: of {count} works, {len(below)} are"
-    text += " (**missed**).\n" if below else " (met).\n"
+    text += f" (**missed**), {len(sure)} of them in each round.\n" if below else " (met).\n"
     if below:
-        text += "\n" + grid(["work", "driver", "ratio"],
-                            [[" ".join(key), ours, times(found)] for key, ours, found in below])
+        text += "\n" + grid(["work", "driver", "ratio", ""],
+                            [[" ".join(key), ours, times(found),
+                              "in each round" if found in sure else ""]
+                             for key, ours, found in below])
     return text
 
 
@@ -242,12 +245,12 @@ def instructions_part(results):
     rows, places = [], ""
     for key in keys:
         each = {one: results.per_call(key, one, "instructions") for one in drivers}
-        rows.append([key[2], *(f"{each[one]:.0f}" for one in drivers),
+        rows.append([key[2], key[1], *(f"{each[one]:.0f}" for one in drivers),
                      *(f"{each['mainline'] / each[one]:.2f}" for one in ours)])
-        if key[2] in plan.PLACES:
+        if key[1:] in plan.PLACES:
             places += places_part(results, key, drivers)
     rounds = len(results.numbers(keys[0], "ours", "instructions"))
-    heads = ["work", *drivers, *(f"mainline / {one}" for one in ours)]
+    heads = ["work", "share", *drivers, *(f"mainline / {one}" for one in ours)]
     return INSTRUCTIONS.format(rounds=rounds) + "\n" + grid(heads, rows) + PLACES + places
 
 
@@ -262,7 +265,7 @@ def places_part(results, key, drivers):
     rows = [[name, *(f"{found[one].get(name, 0):.0f}" for one in drivers)] for name in shown]
     rest = {one: total[one] - sum(found[one].get(name, 0) for name in shown) for one in drivers}
     rows.append(["all others", *(f"{rest[one]:.0f}" for one in drivers)])
-    return "\n" + grid([key[2], *drivers], rows)
+    return "\n" + grid([f"{key[2]}, {key[1]}", *drivers], rows)
 
 
 def missing_part(results):

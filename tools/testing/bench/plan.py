@@ -38,10 +38,10 @@ FIO_QUEUES = ("randread-4k-direct-psync-1-4", "randread-4k-direct-io_uring-16-4"
 BOTH = ("mainline", "9p")
 
 # Of a guest whose instructions are counted no times are taken.
-COUNTED_FIO = "randread-4k-direct-io_uring-16-1"
+COUNTED_FIO = ("randread-4k-direct-io_uring-1-1", "randread-4k-direct-io_uring-16-1")
 
-# Of these it is told where they are
-PLACES = ("getattr", "fio:" + COUNTED_FIO)
+# Of these it is told where they are: share, work
+PLACES = (("never", "getattr"), ("auto", "read_4k_direct"), ("never", "fio:" + COUNTED_FIO[1]))
 
 FULL = (
     Boot("calls", "calls", CALLS, ("never", "auto"), BOTH),
@@ -51,15 +51,15 @@ FULL = (
     *(Boot(f"queues-smp{smp}", "fio", FIO_QUEUES, ("never", "queues"), ("mainline",), smp=smp)
       for smp in (1, 2, 4)),
     Boot("tree", "tree", ("tree",), ("auto",), ("mainline",), rounds=5),
-    Boot("instructions", "instructions", (*CALLS, COUNTED_FIO), ("never",), ("mainline",), 1000,
-         rounds=3),
+    Boot("instructions", "instructions", (*CALLS, *COUNTED_FIO), ("never", "auto"),
+         ("mainline",), 1000, rounds=3),
 )
 
 QUICK = (
     Boot("calls", "calls", CALLS, ("never",), ("mainline",), 200),
     Boot("device", "device", ("getattr",), ("device",), ("mainline",), 100),
     Boot("fio", "fio", ("randread-4k-direct-io_uring-16-1",), ("never",), ("mainline",)),
-    Boot("instructions", "instructions", (*CALLS, COUNTED_FIO), ("never",), ("mainline",), 200,
+    Boot("instructions", "instructions", (*CALLS, *COUNTED_FIO), ("never",), ("mainline",), 200,
          rounds=1),
 )
 

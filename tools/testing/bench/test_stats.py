@@ -82,6 +82,12 @@ class Table(unittest.TestCase):
                          [stats.Ratio(0.96, 0.96, 0.96)])
         self.assertEqual(page.slower(self.table), [])
 
+    def test_what_is_slower_in_each_round_is_told_from_noise(self):
+        noise = table.Table(rows(ours=[100] * 3, mainline=[90, 96, 100]))
+        self.assertIn("1 are (**missed**), 0 of them in each round.", page.marks_part(noise))
+        slower = table.Table(rows(ours=[100] * 3, mainline=[90, 95, 96]))
+        self.assertIn("| 0.95 (0.90..0.96) | in each round |", page.marks_part(slower))
+
 
 class Places(unittest.TestCase):
     def setUp(self):
@@ -103,7 +109,7 @@ class Places(unittest.TestCase):
                          {"user": 20, "[virtiofs]": 0.25, "mm": 34.75, "kernel/sched": 45})
 
     def test_page_has_totals_and_ratio(self):
-        self.assertIn("| getattr | 100 | 150 | 1.50 |", page.instructions_part(self.table))
+        self.assertIn("| getattr | never | 100 | 150 | 1.50 |", page.instructions_part(self.table))
 
     def test_page_has_them_the_largest_first_and_the_small_ones_together(self):
         self.assertIn("| mm | 35 | 150 |\n| kernel/sched | 45 | 0 |\n| user | 20 | 0 |\n"
