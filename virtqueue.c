@@ -219,7 +219,9 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 		vq->polled++;
 	} else {
 		vq->nr_asleep--;
-		vq->nr_woken++;
+		/* Another CPU may be long about to run, if the host has it wait */
+		waiter->looks = waiter->cpu == raw_smp_processor_id();
+		vq->nr_woken += waiter->looks;
 	}
 	complete(&waiter->end);
 }
@@ -581,7 +583,7 @@ static void vq_end_waited(struct virtiofs_vq *vq,
 {
 	LIST_HEAD(batch);
 
-	if (!waiter->polls)
+	if (waiter->looks)
 		vq_look_woken(vq);
 	list_add(&waiter->buf->node, &batch);
 	vq_end_batch(vq, &batch);
@@ -667,7 +669,10 @@ bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 	u64 since = ktime_get_ns();
 	bool found;
 
-	*waiter = (struct virtiofs_waiter){ .polls = ns };
+	*waiter = (struct virtiofs_waiter){
+		.polls = ns,
+		.cpu = raw_smp_processor_id(),
+	};
 	init_completion(&waiter->end);
 	vq_submit(vq, link, waiter);
 	if (!waiter->buf || !ns)

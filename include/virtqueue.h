@@ -77,14 +77,18 @@ struct virtiofs_buf {
  * struct virtiofs_waiter - a submitter that waits for the end of its request
  * @buf: the request's place in the queue, or NULL if it has found none at once
  * @polls: the submitter looks into the ring, and needs no interrupt
+ * @cpu: where the submitter was, and is woken if nothing has moved it
+ * @looks: the submitter was woken, and others wait for it to look
  * @end: completed when the device has returned @buf, or never will
  *
- * On the submitter's stack.  @polls is under the queue's lock, as is whether @end is
- * completed while the request has this waiter; @buf is the submitter's.
+ * On the submitter's stack.  @polls and @looks are under the queue's lock, as is whether
+ * @end is completed while the request has this waiter; the others are the submitter's.
  */
 struct virtiofs_waiter {
 	struct virtiofs_buf *buf;
 	bool polls;
+	int cpu;
+	bool looks;
 	struct completion end;
 };
 
@@ -191,7 +195,7 @@ struct virtiofs_vq_stats {
  * @idle: woken when @pending becomes 0
  * @nr_polled: number of submissions in the ring that their submitters look for
  * @nr_asleep: number of them whose submitters sleep until they end
- * @nr_woken: number of submitters that were woken from that and have not looked yet
+ * @nr_woken: number of submitters that were woken from that to look and have not yet
  * @callbacks: the device shall interrupt
  * @reaping: @work is going to look into the ring
  * @working: it need not be queued for that, as it runs

@@ -626,8 +626,34 @@ static void who_was_woken_takes_what_has_come_together(struct kunit *test)
 
 	if (!arch_irq_work_has_interrupt())
 		kunit_skip(test, "interrupts come with the tick");
+	/* Where its interrupts are */
+	migrate_disable();
 	while (!woken_looks(test, mock))
-		KUNIT_ASSERT_LT(test, ++i, TRIES);
+		if (++i == TRIES)
+			break;
+	migrate_enable();
+	KUNIT_EXPECT_LT(test, i, TRIES);
+}
+
+/* There it may have to wait until the host lets the CPU run */
+static void who_was_woken_on_another_cpu_keeps_nobody_waiting(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct sleeper *sleeper;
+	unsigned int i;
+
+	if (!arch_irq_work_has_interrupt())
+		kunit_skip(test, "interrupts come with the tick");
+	sleeper = sleepers(mock, 3);
+	for (i = 0; i < 3; i++)
+		sleeper[i].waiter.cpu = nr_cpu_ids;
+	for (i = 0; i < 3; i++) {
+		answer_one(mock);
+		KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[i].waiter.end));
+	}
+	KUNIT_EXPECT_EQ(test, 3, interrupts(mock));
+	for (i = 0; i < 3; i++)
+		sleeper_runs(mock, &sleeper[i]);
 }
 
 /* Its priority may be low, or its group may have had its share of the CPU */
@@ -674,6 +700,8 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(sleeper_is_told_while_the_worker_is_busy,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(who_was_woken_takes_what_has_come_together,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(who_was_woken_on_another_cpu_keeps_nobody_waiting,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_who_was_woken_does_not_run,
 			 shape_gen_params),
