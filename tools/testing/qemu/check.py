@@ -315,7 +315,7 @@ def load_16(test):
     load(test, 16)
 
 
-@scenario("load-1024")
+@scenario("load-1024", once=True)
 def load_1024(test):
     load(test, 1024)
 
@@ -358,7 +358,7 @@ def chosen(args):
     names = [name for name, (_, needs) in SCENARIOS.items()
              if re.search(args.only, name) and not (needs.get("ours") and args.driver != "ours")]
     return [Test(name, kernel, args.driver) for kernel in args.kernels for name in names
-            if kernel == args.kernels[0] or not SCENARIOS[name][1].get("once")]
+            if args.each or kernel == args.kernels[0] or not SCENARIOS[name][1].get("once")]
 
 
 def stop(*_):
@@ -377,6 +377,8 @@ def main():
     parser = argparse.ArgumentParser(description="Runs the scenarios of make check.")
     parser.add_argument("kernels", nargs="+", metavar="KERNEL")
     parser.add_argument("--only", default="", metavar="REGEX", help="scenarios to run")
+    parser.add_argument("--each", action="store_true",
+                        help="on each kernel those that one is enough for, too")
     parser.add_argument("--driver", default="ours", choices=("ours", "mainline"))
     parser.add_argument("--inodes", type=int, default=10000,
                         help="how many files device-forgets and cache have")

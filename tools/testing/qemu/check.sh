@@ -16,7 +16,7 @@
 DRIVER=${DRIVER:-ours}
 names=()
 trees=()
-umls=()
+uml=()
 
 need_root "make check"
 for kernel in ${KERNELS:-7.3 6.12}; do
@@ -24,9 +24,10 @@ for kernel in ${KERNELS:-7.3 6.12}; do
 	names+=("$kernel${DEBUG:+-debug}")
 	trees+=("$kernel${DEBUG:+-debug}")
 	[ "$DRIVER" = mainline ] || trees+=("$kernel${DEBUG:+-debug}-intree")
-	[ "$DRIVER" = mainline ] || [ -n "${DEBUG:-}" ] || umls+=("$kernel-uml")
+	# The scenario kunit-uml is for the first one
+	[ "$DRIVER" = mainline ] || [ -n "${DEBUG:-}" ] || uml=("${uml[0]:-$kernel-uml}")
 done
-(prepare "${trees[@]}" && prepare_kernels "${umls[@]}" && "$HERE/debian.sh")
+(prepare "${trees[@]}" && prepare_kernels "${uml[@]}" && "$HERE/debian.sh")
 
 say "running the scenarios"
 become_in_root python3 -B /src/tools/testing/qemu/check.py "${names[@]}" \

@@ -36,7 +36,7 @@ def write(path, content=""):
         file.write(content)
 
 
-@scenario("kunit-uml", ours=True)
+@scenario("kunit-uml", ours=True, once=True)
 def kunit_uml(test):
     """The same on a kernel that runs as a program, by the kernel's own tool."""
     if "-debug" in test.kernel:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # "make kunit": the KUnit suites on a kernel that runs as a program, by the
-# kernel's own kunit.py; "make check" has them too, and in a guest as well.
+# kernel's own kunit.py; "make check" has them for one kernel, and in guests for all.
 #   KERNELS="7.3 6.12"  the kernels to test on
 
 . "$(dirname "$0")/../root/lib.sh"
@@ -19,5 +19,5 @@ for kernel in ${KERNELS:-7.3 6.12}; do
 done
 (prepare_kernels "${trees[@]}")
 
-become_in_root python3 -B /src/tools/testing/qemu/check.py "${kernels[@]}" \
+become_in_root python3 -B /src/tools/testing/qemu/check.py "${kernels[@]}" --each \
 	--only '^kunit-uml$' --outside "$CACHE"
