@@ -126,6 +126,11 @@ def make_tree(directory, kernel, count):
                        stdout=subprocess.DEVNULL)
 
 
+def make_project(directory):
+    """A small project in C: the test device."""
+    shutil.copytree("/src/tools/testing/device", directory + "/project")
+
+
 # What the machine is
 
 def first_line(*command):
@@ -221,7 +226,7 @@ def run_boot(args, boot, directory, results):
            "shares": " ".join(boot.shares), "count": boot.count, "works": " ".join(boot.works),
            "told": "/dev/null", "expect_log": EXPECTED}
     one = BenchGuest(directory, args.kernel, [share(name, directory) for name in boot.shares],
-                     "bench", LOGS, name=boot.name, env=env, images=("base", "bench"),
+                     "bench", LOGS, name=boot.name, env=env, images=boot.images,
                      smp=boot.smp, limit=args.limit, on_line=on_line, counted=counted)
     one.run()
     wrong = [f"{result.name}: {' '.join(result.detail)}" for result in tap.parse(one.lines)
@@ -240,6 +245,7 @@ def run(args, boots, results):
             make_files(directory)
             if any(boot.group == "tree" for boot in boots):
                 make_tree(directory, args.kernel, args.files)
+                make_project(directory)
             for boot in boots:
                 if guest.stopping.is_set():
                     problems.append("interrupted")
@@ -261,6 +267,7 @@ def main():
     parser.add_argument("--limit", type=int, default=14400, help="seconds for each boot")
     parser.add_argument("--revision", default="unknown", help="what is measured")
     parser.add_argument("--command", default="make bench", help="how to have it again")
+    parser.add_argument("--kept", metavar="FILE", help="the table with what is not measured now")
     parser.add_argument("--out", required=True, metavar="FILE", help="the table")
     args = parser.parse_args()
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -274,6 +281,8 @@ def main():
              if re.search(args.only, boot.name)]
     results = table.Table(about=about(args, boots))
     problems = run(args, boots, results)
+    if args.kept:
+        results = table.kept(table.read(args.kept), results)
     results.write(args.out)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)

@@ -9,7 +9,8 @@
 #   ROUNDS=N            how often the drivers take turns (9, or 5 if it shall be quick)
 #   FILES=N             how many files the tree of sources has
 #   ONLY=REGEX          the guests whose name matches (see plan.py)
-#   KEEP=1              puts page, plots and measurements into Documentation/bench, too
+#   KEEP=1              puts page, plots and measurements into Documentation/bench, too;
+#                       with ONLY, what is there of other guests stays
 
 . "$(dirname "$0")/../root/lib.sh"
 . "$TOP/tools/testing/qemu/prepare.sh"
@@ -45,12 +46,15 @@ need_kernel "$KERNEL"
 in_root python3 -B $PROGRAMS/test_stats.py -q 2>"$LOGS/bench-numbers.log" ||
 	die "the benchmark's own numbers are wrong, see $LOGS/bench-numbers.log"
 
+kept=
+[ -z "${KEEP:-}" ] || [ -z "${ONLY:-}" ] || kept=Documentation/bench/bench.tsv
+
 say "measuring (each guest: $ROUNDS rounds)"
 mkdir -p "$OUT"
 rm -f "$OUT"/bench.* "$OUT"/*.svg
 in_root python3 -B $PROGRAMS/bench.py --kernel "$KERNEL" --rounds "$ROUNDS" --only "${ONLY:-}" \
 	--revision "$(revision)" --command "$COMMAND" ${QUICK:+--quick} \
-	${FILES:+--files "$FILES"} --out /src/out/bench.tsv ||
+	${FILES:+--files "$FILES"} ${kept:+--kept "/src/$kept"} --out /src/out/bench.tsv ||
 	die "not all could be measured; the logs are in $LOGS/bench"
 in_root python3 -B $PROGRAMS/page.py /src/out/bench.tsv
 say ""

@@ -207,6 +207,10 @@ work_tree()
 	cold
 	measure /bench/run git_status git -C /mnt/repository status --porcelain
 	measure /bench/run delete rm -r /mnt/tree /mnt/copy
+	cold
+	measure /bench/run compile make -s -C /mnt/project OUTPUT=/mnt/project/out CC=gcc \
+		CFLAGS=-O0 /mnt/project/out/virtiofs-testdev
+	rm -r /mnt/project/out
 }
 
 work_neighbour()

@@ -5,9 +5,9 @@ from collections import namedtuple
 
 # group, works: what guest.sh does; shares: the daemons, by name (bench.py knows them);
 # rivals: drivers beside ours; count: quick calls of one kind, or what is like them;
-# rounds: the most that are made, where one takes long
-Boot = namedtuple("Boot", "name group works shares rivals count smp rounds",
-                  defaults=(500, 1, 100))
+# rounds: the most that are made, where one takes long; images: what the guest boots from
+Boot = namedtuple("Boot", "name group works shares rivals count smp rounds images",
+                  defaults=(500, 1, 100, ("base", "bench")))
 
 CALLS = ("lookup_missing", "getattr", "open_close", "create_unlink", "mkdir_rmdir",
          "readdir_1000", "read_4k_direct", "write_4k_direct", "read_1m_direct",
@@ -50,7 +50,8 @@ FULL = (
     Boot("fio", "fio", FIO, ("never", "auto"), BOTH),
     *(Boot(f"queues-smp{smp}", "fio", FIO_QUEUES, ("never", "queues"), ("mainline",), smp=smp)
       for smp in (1, 2, 4)),
-    Boot("tree", "tree", ("tree",), ("auto",), ("mainline",), rounds=5),
+    Boot("tree", "tree", ("tree",), ("auto",), ("mainline",), rounds=5,
+         images=("base", "bench", "compiler")),
     Boot("instructions", "instructions", (*CALLS, *COUNTED_FIO), ("never", "auto"),
          ("mainline",), 1000, rounds=3),
 )

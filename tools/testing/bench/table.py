@@ -95,6 +95,19 @@ class Table:
         return stats.median(each) if each else None
 
 
+def kept(old, new):
+    """The new table, with what the old one has of boots that were not measured anew."""
+    now = {who[0] for who in new.rows}
+    merged = Table(about=new.about)
+    merged.rows = {who: row for who, row in old.rows.items() if who[0] not in now}
+    boots = list(dict.fromkeys(who[0] for who in merged.rows))
+    merged.rows.update(new.rows)
+    if boots:
+        merged.about["kept"] = (f"{', '.join(boots)}, as by {old.about['command']} with driver "
+                                f"{old.about['driver']}, rounds {old.about['rounds']}")
+    return merged
+
+
 def read(path):
     about, rows, names = {}, [], None
     with open(path) as file:

@@ -88,6 +88,18 @@ class Table(unittest.TestCase):
         slower = table.Table(rows(ours=[100] * 3, mainline=[90, 95, 96]))
         self.assertIn("| 0.95 (0.90..0.96) | in each round |", page.marks_part(slower))
 
+    def test_what_is_not_measured_anew_is_kept(self):
+        who = {"share": "auto", "driver": "ours", "round": "1", "work": "copy"}
+        old = table.Table([{**who, "boot": "calls", "n": "1"}, {**who, "boot": "tree", "n": "2"}],
+                          {"command": "make bench", "driver": "old", "rounds": "calls 5, tree 5"})
+        new = table.Table([{**who, "boot": "tree", "n": "3"}], {"driver": "new"})
+        both = table.kept(old, new)
+        self.assertEqual([both.numbers((boot, "auto", "copy"), "ours", "n")
+                          for boot in ("calls", "tree")], [{"1": 1}, {"1": 3}])
+        self.assertEqual(both.about["driver"], "new")
+        self.assertIn("calls, as by make bench with driver old", both.about["kept"])
+        self.assertNotIn("kept", table.kept(new, old).about)
+
 
 class Places(unittest.TestCase):
     def setUp(self):

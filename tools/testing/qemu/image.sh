@@ -6,7 +6,7 @@
 # concatenated: base.cpio, load.cpio and udev.cpio with programs of the test root, and
 # KERNEL.cpio with modules, the selftests and the guests' scripts.
 # DRIVER=mainline makes KERNEL-mainline.cpio, without our module, to compare.
-# BENCH=1 makes bench.cpio, with the benchmark's programs.
+# BENCH=1 makes bench.cpio, with the benchmark's programs, and compiler.cpio.
 
 . "$(dirname "$0")/../root/lib.sh"
 
@@ -21,6 +21,9 @@ BASE_PROGRAMS="dash bash tar kmod mount umount mountpoint findmnt flock setpriv 
 LOAD_PROGRAMS="fio stress-ng"
 UDEV_PROGRAMS="udevadm systemd-escape"
 BENCH_PROGRAMS="fio git find grep cp rm"
+COMPILER_PROGRAMS="gcc as ld make"
+COMPILER_FILES="Scrt1.o crti.o crtn.o crtbeginS.o crtendS.o libc.so libc.so.6 libc_nonshared.a
+	libgcc.a libgcc_s.so libgcc_s.so.1 liblto_plugin.so include"
 KMOD_NAMES="depmod insmod lsmod modinfo modprobe rmmod"
 
 # userland DIR PROGRAM...: copies programs and their libraries, in the test
@@ -118,6 +121,21 @@ make_bench()
 	pack $dir
 }
 
+# What compiles a program in C, and what that is compiled with.
+make_compiler()
+{
+	local dir=/cache/image/compiler name
+
+	rm -rf $dir
+	# shellcheck disable=SC2086 # a list of names
+	userland $dir $COMPILER_PROGRAMS "$(gcc -print-prog-name=cc1)" \
+		"$(gcc -print-prog-name=collect2)"
+	for name in $COMPILER_FILES; do
+		realpath -s "$(gcc -print-file-name="$name")"
+	done | xargs cp -rL --parents -t $dir /usr/include
+	pack $dir
+}
+
 # make_kernel_part KERNEL NAME DRIVER: to NAME.cpio
 make_kernel_part()
 {
@@ -167,9 +185,9 @@ inside()
 {
 	in_root bash -euc "set -o pipefail
 		$(declare -f userland busybox_names pack make_base make_load make_udev make_bench \
-			make_kernel_part make_selftests)
+			make_compiler make_kernel_part make_selftests)
 		$(declare -p BASE_PROGRAMS LOAD_PROGRAMS UDEV_PROGRAMS BENCH_PROGRAMS KMOD_NAMES \
-			SELFTESTS)
+			COMPILER_PROGRAMS COMPILER_FILES SELFTESTS)
 		\"\$@\"" inside "$@"
 }
 
@@ -205,9 +223,11 @@ mkdir -p "$IMAGE"
 userland_part base
 userland_part load
 userland_part udev
-[ -z "${BENCH:-}" ] ||
+if [ -n "${BENCH:-}" ]; then
+	userland_part compiler
 	step image-bench "making the benchmark's programs" inside make_bench ||
-	die "the benchmark's programs could not be made"
+		die "the benchmark's programs could not be made"
+fi
 for kernel; do
 	kernel_part "$kernel"
 done
