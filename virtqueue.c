@@ -534,27 +534,37 @@ static void vq_flush_work(struct work_struct *work)
 				       struct virtiofs_vq, flush));
 }
 
-/* Account for @nr submissions that have ended, and use what they had */
+/*
+ * Account for @nr submissions that have ended, and use what they had.  Returns true if
+ * the device has to be notified.
+ */
+static bool vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
+			 struct list_head *batch)
+{
+	lockdep_assert_held(&vq->lock);
+
+	list_splice_init(batch, &vq->free);
+	vq->pending -= nr;
+	WRITE_ONCE(vq->completed, vq->completed + nr);
+	if (!vq->pending && wq_has_sleeper(&vq->idle))
+		wake_up_all(&vq->idle);
+	return vq_feed(vq);
+}
+
 static void vq_ended(struct virtiofs_vq *vq, unsigned int nr,
 		     struct list_head *batch)
 {
 	bool notify;
 
 	guard(rcu)();
-	scoped_guard(spinlock_irqsave, &vq->lock) {
-		list_splice_init(batch, &vq->free);
-		vq->pending -= nr;
-		WRITE_ONCE(vq->completed, vq->completed + nr);
-		if (!vq->pending && wq_has_sleeper(&vq->idle))
-			wake_up_all(&vq->idle);
-		notify = vq_feed(vq);
-	}
+	scoped_guard(spinlock_irqsave, &vq->lock)
+		notify = vq_give_back(vq, nr, batch);
 	if (notify)
 		virtqueue_notify(vq->ring);
 }
 
-/* End the requests of @batch and give their bufs back */
-static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
+/* End the requests of @batch.  Returns how many there were. */
+static unsigned int vq_end_bufs(struct virtiofs_vq *vq, struct list_head *batch)
 {
 	struct virtiofs_buf *buf;
 	unsigned int nr = 0;
@@ -564,7 +574,13 @@ static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 		vq->ops->done(buf->link, buf, buf->error);
 		cond_resched();
 	}
-	vq_ended(vq, nr, batch);
+	return nr;
+}
+
+/* The same, and give their bufs back */
+static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
+{
+	vq_ended(vq, vq_end_bufs(vq, batch), batch);
 }
 
 /* For who was woken: those who sleep need not wait any longer for that */
@@ -768,16 +784,34 @@ static bool vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 /*
  * For the worker: all that the device has returned, whoever has taken it.  If there is
  * something, more may come while that is ended, so the worker looks again before the
- * device is asked to tell.
+ * device is asked to tell, unless the ring is empty by then.
  */
 static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 {
 	lockdep_assert_held(&vq->lock);
 
-	vq->reaping = false;
-	if (!vq->dead)
+	vq->reaping = !list_empty(&vq->taken);
+	if (vq->nr_in_ring && !vq->dead)
 		vq_look(vq);
 	list_splice_tail_init(&vq->taken, batch);
+}
+
+/* Returns true if the worker has to look again */
+static bool vq_end_harvest(struct virtiofs_vq *vq, struct list_head *batch)
+{
+	unsigned int nr = vq_end_bufs(vq, batch);
+	bool notify, again;
+
+	guard(rcu)();
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		notify = vq_give_back(vq, nr, batch);
+		again = vq->nr_in_ring || !list_empty(&vq->taken);
+		vq->reaping = again;
+		vq->working = again;
+	}
+	if (notify)
+		virtqueue_notify(vq->ring);
+	return again;
 }
 
 /* For the worker: what will never get to the device */
@@ -816,7 +850,7 @@ static bool vq_serve(struct virtiofs_vq *vq)
 			virtqueue_notify(vq->ring);
 	}
 	if (!list_empty(&batch))
-		vq_end_batch(vq, &batch);
+		again = vq_end_harvest(vq, &batch);
 	if (unlikely(failed))
 		vq_end_failed(vq);
 	return again;
