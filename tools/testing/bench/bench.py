@@ -155,7 +155,7 @@ def about(args, boots):
         "places": "a single vCPU has the first CPU of the host, all else the others"
                   if has_place(1) else "the host's choice",
         "rounds": ", ".join(f"{boot.name} {rounds(args, boot)}" for boot in boots),
-        "tree": f"{args.files} files",
+        "files": f"{args.files} in the tree",
         "command": args.command,
     }
 

@@ -100,11 +100,10 @@ def kept(old, new):
     now = {who[0] for who in new.rows}
     merged = Table(about=new.about)
     merged.rows = {who: row for who, row in old.rows.items() if who[0] not in now}
-    boots = list(dict.fromkeys(who[0] for who in merged.rows))
+    of_old = f"kept from {old.about.get('command')} with driver {old.about.get('driver')}"
+    for boot in dict.fromkeys(who[0] for who in merged.rows):
+        merged.about[boot] = old.about.get(boot, of_old)
     merged.rows.update(new.rows)
-    if boots:
-        merged.about["kept"] = (f"{', '.join(boots)}, as by {old.about['command']} with driver "
-                                f"{old.about['driver']}, rounds {old.about['rounds']}")
     return merged
 
 
