@@ -78,6 +78,11 @@ kernel's directory of a function, whoever calls it. Of this a driver can save wh
 and what it has the others do.
 """
 
+COPIES = """Copies are not counted, since they are the same for each request: the header and the arguments
+are copied to memory that the device reads, those of the reply from memory that it writes, once each. Pages are
+never copied: the device has their own addresses.
+"""
+
 
 # In nanoseconds: to wake up the device's thread, its time for a request, and the call's
 Floor = namedtuple("Floor", "wake busy took")
@@ -277,8 +282,7 @@ def missing_part(results):
         text += f"Not in this run: {', '.join(left)}.\n"
     if "ours-nopoll" not in results.drivers():
         text += "The driver has no parameter `poll_us`, so there is no *ours-nopoll*.\n"
-    return text + ("Compiling on the mount is not measured: under emulation it is the compiler's"
-                   " time that one would see.\nVM exits cannot be counted without KVM.\n")
+    return text + COPIES + "VM exits cannot be counted without KVM.\n"
 
 
 def page(results, out):
