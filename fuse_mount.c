@@ -188,6 +188,8 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 static struct super_operations glue_super_ops;
 static int (*glue_fuse_show_options)(struct seq_file *m, struct dentry *root);
 static int (*glue_fuse_sync_fs)(struct super_block *sb, int wait);
+static int (*glue_fuse_write_inode)(struct inode *inode,
+				    struct writeback_control *wbc);
 
 static int glue_show_options(struct seq_file *m, struct dentry *root)
 {
@@ -216,6 +218,18 @@ static int glue_sync_fs(struct super_block *sb, int wait)
 	return glue_fuse_sync_fs(sb, wait);
 }
 
+/*
+ * The FUSE client takes itself for the keeper of a directory's times where another file
+ * system of the server begins.  It would look for a handle to write them with, but only
+ * files have a list of those: where that is, a directory has something else.
+ */
+static int glue_write_inode(struct inode *inode, struct writeback_control *wbc)
+{
+	if (!S_ISREG(inode->i_mode))
+		return 0;
+	return glue_fuse_write_inode(inode, wbc);
+}
+
 /* The FUSE client gives its functions no name that we could see */
 static int glue_override(struct super_block *sb)
 {
@@ -231,6 +245,8 @@ static int glue_override(struct super_block *sb)
 		glue_super_ops.show_options = glue_show_options;
 		glue_fuse_sync_fs = sb->s_op->sync_fs;
 		glue_super_ops.sync_fs = glue_sync_fs;
+		glue_fuse_write_inode = sb->s_op->write_inode;
+		glue_super_ops.write_inode = glue_write_inode;
 		virtiofs_cache_override(&glue_super_ops);
 	}
 	sb->s_op = &glue_super_ops;

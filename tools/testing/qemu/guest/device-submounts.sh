@@ -45,6 +45,13 @@ go_on()
 
 claim driver_loads load
 claim share_mounts mount_share
+
+# The directory's inode, not the submount's root: nothing has entered that yet.
+claim attribute_of_the_mount_point_is_set setfattr -n user.note -v remember /mnt/sub
+claim_equal mount_point_has_the_attribute \
+	"$(getfattr --only-values -n user.note /mnt/sub)" remember
+claim mount_point_is_not_entered_yet is_gone /mnt/sub
+
 claim_equal submount_shows_its_files "$(md5sum </mnt/sub/file)" "$(host sh 'md5sum <sub/file')"
 claim submount_unmounts umount /mnt/sub
 
