@@ -214,6 +214,7 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 		return;
 	}
 	list_del_init(&buf->node);
+	WRITE_ONCE(vq->nr_answered, vq->nr_answered + 1);
 	if (waiter->polls) {
 		vq->nr_polled--;
 		vq->polled++;
@@ -551,14 +552,17 @@ static bool vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 	return vq_feed(vq);
 }
 
+/* The same, and notify it; @nr_answered of them had a waiter */
 static void vq_ended(struct virtiofs_vq *vq, unsigned int nr,
-		     struct list_head *batch)
+		     struct list_head *batch, unsigned int nr_answered)
 {
 	bool notify;
 
 	guard(rcu)();
-	scoped_guard(spinlock_irqsave, &vq->lock)
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		WRITE_ONCE(vq->nr_answered, vq->nr_answered - nr_answered);
 		notify = vq_give_back(vq, nr, batch);
+	}
 	if (notify)
 		virtqueue_notify(vq->ring);
 }
@@ -580,7 +584,7 @@ static unsigned int vq_end_bufs(struct virtiofs_vq *vq, struct list_head *batch)
 /* The same, and give their bufs back */
 static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 {
-	vq_ended(vq, vq_end_bufs(vq, batch), batch);
+	vq_ended(vq, vq_end_bufs(vq, batch), batch, 0);
 }
 
 /* For who was woken: those who sleep need not wait any longer for that */
@@ -602,7 +606,7 @@ static void vq_end_waited(struct virtiofs_vq *vq,
 	if (waiter->looks)
 		vq_look_woken(vq);
 	list_add(&waiter->buf->node, &batch);
-	vq_end_batch(vq, &batch);
+	vq_ended(vq, vq_end_bufs(vq, &batch), &batch, 1);
 }
 
 /*
@@ -621,6 +625,16 @@ static bool vq_cpu_is_wanted(void)
 	if (wanted)
 		WRITE_ONCE(*idle, get_cpu_idle_time_us(cpu, NULL));
 	return wanted;
+}
+
+/*
+ * Does somebody wait for the CPU whose reply was taken already?  A caller whose replies are
+ * there at the first look would go on until its time slice is over, and who was woken, or
+ * lost the CPU while it looked, would wait for as long.
+ */
+static bool vq_answered_want_cpu(struct virtiofs_vq *vq)
+{
+	return READ_ONCE(vq->nr_answered) && !single_task_running();
 }
 
 static bool vq_may_poll(struct virtiofs_vq *vq, u64 until)
@@ -682,16 +696,17 @@ static void vq_poll_end(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 			     struct virtiofs_waiter *waiter, u64 ns)
 {
+	bool polls = ns && !vq_answered_want_cpu(vq);
 	u64 since = ktime_get_ns();
 	bool found;
 
 	*waiter = (struct virtiofs_waiter){
-		.polls = ns,
+		.polls = polls,
 		.cpu = raw_smp_processor_id(),
 	};
 	init_completion(&waiter->end);
 	vq_submit(vq, link, waiter);
-	if (!waiter->buf || !ns)
+	if (!waiter->buf || !polls)
 		return false;
 	found = vq_poll(vq, waiter, since + ns);
 	if (trace_virtiofs_poll_enabled())
@@ -758,7 +773,7 @@ static void vq_end_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		cond_resched();
 	}
 	if (nr)
-		vq_ended(vq, nr, &none);
+		vq_ended(vq, nr, &none, 0);
 }
 
 /* Take the submission at @link off the backlog, if it is there */
@@ -777,7 +792,7 @@ static bool vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 			vq->backlog.last = at;
 		vq->backlog.nr--;
 	}
-	vq_ended(vq, 1, &none);
+	vq_ended(vq, 1, &none, 0);
 	return true;
 }
 

@@ -196,6 +196,8 @@ struct virtiofs_vq_stats {
  * @nr_polled: number of submissions in the ring that their submitters look for
  * @nr_asleep: number of them whose submitters sleep until they end
  * @nr_woken: number of submitters that were woken from that to look and have not yet
+ * @nr_answered: number of submitters that have not used yet what the device has returned
+ *	for them; may be read without the lock, to see whether there are any
  * @callbacks: the device shall interrupt
  * @reaping: @work is going to look into the ring
  * @working: it need not be queued for that, as it runs
@@ -228,6 +230,7 @@ struct virtiofs_vq {
 	unsigned int nr_polled;
 	unsigned int nr_asleep;
 	unsigned int nr_woken;
+	unsigned int nr_answered;
 	bool callbacks;
 	bool reaping;
 	bool working;

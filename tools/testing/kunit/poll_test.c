@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/time64.h>
@@ -671,6 +672,43 @@ static void sleeper_is_told_while_who_was_woken_does_not_run(struct kunit *test)
 	sleeper_runs(mock, &sleeper[0]);
 }
 
+/* What else there is to do for the CPU of a caller */
+static int busy_run(void *unused)
+{
+	while (!kthread_should_stop())
+		cond_resched();
+	return 0;
+}
+
+/* They would wait for a time slice of one whose replies are there at each first look */
+static void who_looks_lets_those_run_who_have_their_reply(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	struct sleeper *sleeper = sleepers(mock, 1);
+	struct task_struct *busy;
+	struct mock_chain chain;
+
+	pop_only(mock, &chain);
+	plain_answer(mock, &chain);
+	/* Interrupts may come with the tick */
+	wait_in_flight(mock, 0);
+	be_prompt(mock, true);
+	migrate_disable();
+	busy = kthread_run_on_cpu(busy_run, NULL, raw_smp_processor_id(),
+				  "busy/%u");
+	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT,
+			plain_submit_wait(mock, &reqs[0], LONG, MOCK_PATIENCE));
+	sleeper_runs(mock, sleeper);
+	KUNIT_EXPECT_EQ(test, PLAIN_POLLED,
+			plain_submit_wait(mock, &reqs[1], LONG, MOCK_PATIENCE));
+	migrate_enable();
+	expect_good(test, &reqs[0]);
+	expect_good(test, &reqs[1]);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(busy));
+	kthread_stop(busy);
+}
+
 static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(polled_request_needs_no_interrupt, shape_gen_params),
 	KUNIT_CASE_PARAM(request_after_a_polled_one_is_told_of, shape_gen_params),
@@ -704,6 +742,8 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(who_was_woken_on_another_cpu_keeps_nobody_waiting,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_who_was_woken_does_not_run,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(who_looks_lets_those_run_who_have_their_reply,
 			 shape_gen_params),
 	{}
 };
