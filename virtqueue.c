@@ -220,8 +220,8 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 		vq->polled++;
 	} else {
 		vq->nr_asleep--;
-		/* Another CPU may be long about to run, if the host has it wait */
-		waiter->looks = waiter->cpu == raw_smp_processor_id();
+		/* Others may be on another CPU, and the host may have this one wait */
+		waiter->looks = vq->nr_cpus == 1;
 		vq->nr_woken += waiter->looks;
 	}
 	complete(&waiter->end);
@@ -702,7 +702,6 @@ bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 
 	*waiter = (struct virtiofs_waiter){
 		.polls = polls,
-		.cpu = raw_smp_processor_id(),
 	};
 	init_completion(&waiter->end);
 	vq_submit(vq, link, waiter);
@@ -1030,6 +1029,16 @@ static void vqs_map_evenly(struct virtiofs_vqs *vqs)
 	kfree(masks);
 }
 
+static void vqs_map(struct virtiofs_vqs *vqs)
+{
+	unsigned int cpu;
+
+	if (!vqs_map_by_interrupt(vqs))
+		vqs_map_evenly(vqs);
+	for_each_possible_cpu(cpu)
+		vqs->vq[vqs->map[cpu]].nr_cpus++;
+}
+
 static int vqs_find(struct virtiofs_vqs *vqs)
 {
 	/* Forgets are no load, so their interrupt needs no CPU of its own */
@@ -1183,8 +1192,7 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 	err = vqs_alloc_bufs(vqs);
 	if (err)
 		goto err_del_rings;
-	if (!vqs_map_by_interrupt(vqs))
-		vqs_map_evenly(vqs);
+	vqs_map(vqs);
 	virtio_device_ready(vdev);
 	return vqs;
 

@@ -77,7 +77,6 @@ struct virtiofs_buf {
  * struct virtiofs_waiter - a submitter that waits for the end of its request
  * @buf: the request's place in the queue, or NULL if it has found none at once
  * @polls: the submitter looks into the ring, and needs no interrupt
- * @cpu: where the submitter was, and is woken if nothing has moved it
  * @looks: the submitter was woken, and others wait for it to look
  * @end: completed when the device has returned @buf, or never will
  *
@@ -87,7 +86,6 @@ struct virtiofs_buf {
 struct virtiofs_waiter {
 	struct virtiofs_buf *buf;
 	bool polls;
-	int cpu;
 	bool looks;
 	struct completion end;
 };
@@ -172,6 +170,7 @@ struct virtiofs_vq_stats {
  * @ops: the submitter's functions; see virtiofs_vq_set_ops()
  * @vqs: all queues of the device
  * @name: as in /proc/interrupts and sysfs
+ * @nr_cpus: number of CPUs whose requests come here; init-only
  * @lock: protects what follows, and is the innermost lock of the driver: only
  *	map() is called under it.  Taken by the interrupt.
  * @dead: submissions end with -ENOTCONN through the worker, and the ring is
@@ -221,6 +220,7 @@ struct virtiofs_vq {
 	const struct virtiofs_vq_ops *ops;
 	struct virtiofs_vqs *vqs;
 	char name[24];
+	unsigned int nr_cpus;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	bool dead;
