@@ -79,12 +79,16 @@ class BenchGuest(guest.Guest):
             os.sched_setaffinity(vcpu["thread-id"], CPUS[:1])
 
 
-def share(name, directory):
+def share(name, directory, group):
     if name == "device":
         return DeviceShare(name, directory, queues=1, options=["--timeout", "0"])
     if name == "queues":
         return DeviceShare(name, directory, queues=4, options=["--timeout", "0"])
-    return guest.Share(name, directory, [f"--cache={name}", "--allow-direct-io"])
+    options = [f"--cache={name}", "--allow-direct-io"]
+    if group == "tree":
+        # There may be more files than the daemon may have open
+        options.append("--inode-file-handles=prefer")
+    return guest.Share(name, directory, options)
 
 
 # What the guests find
@@ -225,9 +229,10 @@ def run_boot(args, boot, directory, results):
     env = {"group": boot.group, "rounds": rounds(args, boot), "drivers": " ".join(drivers),
            "shares": " ".join(boot.shares), "count": boot.count, "works": " ".join(boot.works),
            "told": "/dev/null", "expect_log": EXPECTED}
-    one = BenchGuest(directory, args.kernel, [share(name, directory) for name in boot.shares],
-                     "bench", LOGS, name=boot.name, env=env, images=boot.images,
-                     smp=boot.smp, limit=args.limit, on_line=on_line, counted=counted)
+    shares = [share(name, directory, boot.group) for name in boot.shares]
+    one = BenchGuest(directory, args.kernel, shares, "bench", LOGS, name=boot.name, env=env,
+                     images=boot.images, smp=boot.smp, limit=args.limit, on_line=on_line,
+                     counted=counted)
     one.run()
     wrong = [f"{result.name}: {' '.join(result.detail)}" for result in tap.parse(one.lines)
              if result.status == tap.FAIL]

@@ -6,7 +6,8 @@
 # it takes some hours.
 #   KERNEL=7.3|6.12     the guest's kernel
 #   QUICK=1             only a part, in less than five minutes
-#   ROUNDS=N            how often the drivers take turns (9, or 5 if it shall be quick)
+#   ROUNDS=N            how often the drivers take turns (9, or 5 if it shall be quick);
+#                       with an even number each is as often the first as the last
 #   FILES=N             how many files the tree of sources has
 #   ONLY=REGEX          the guests whose name matches (see plan.py)
 #   KEEP=1              puts page, plots and measurements into Documentation/bench, too;
