@@ -149,7 +149,7 @@ def processor():
 
 def about(args, boots):
     [release] = os.listdir(f"{guest.CACHE}/linux/{args.kernel}/install/lib/modules")
-    return {
+    said = {
         "guest": f"Linux {release}, no KVM (TCG)",
         "host": f"Linux {os.uname().release}, {os.cpu_count()} cores, {processor()}",
         "qemu": first_line("qemu-system-x86_64", "--version"),
@@ -159,9 +159,11 @@ def about(args, boots):
         "places": "a single vCPU has the first CPU of the host, all else the others"
                   if has_place(1) else "the host's choice",
         "rounds": ", ".join(f"{boot.name} {rounds(args, boot)}" for boot in boots),
-        "files": f"{args.files} in the tree",
         "command": args.command,
     }
+    if any(boot.group == "tree" for boot in boots):
+        said["files"] = f"{args.files} in the tree"
+    return said
 
 
 def has_polling(kernel):

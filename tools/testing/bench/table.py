@@ -100,7 +100,8 @@ def kept(old, new):
     now = {who[0] for who in new.rows}
     merged = Table(about=new.about)
     merged.rows = {who: row for who, row in old.rows.items() if who[0] not in now}
-    of_old = f"kept from {old.about.get('command')} with driver {old.about.get('driver')}"
+    of_old = (f"kept from {old.about.get('command')} with driver {old.about.get('driver')}"
+              f" on {old.about.get('host')}")
     for boot in dict.fromkeys(who[0] for who in merged.rows):
         merged.about[boot] = old.about.get(boot, of_old)
     merged.rows.update(new.rows)

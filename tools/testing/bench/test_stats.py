@@ -91,16 +91,17 @@ class Table(unittest.TestCase):
     def test_what_is_not_measured_anew_is_kept(self):
         who = {"share": "auto", "driver": "ours", "round": "1", "work": "copy"}
         old = table.Table([{**who, "boot": "calls", "n": "1"}, {**who, "boot": "tree", "n": "2"}],
-                          {"command": "make bench", "driver": "old", "tree": "kept from older"})
+                          {"command": "make bench", "driver": "old", "host": "this",
+                           "tree": "kept from older"})
         new = table.Table([{**who, "boot": "tree", "n": "3"}], {"driver": "new"})
         both = table.kept(old, new)
         self.assertEqual([both.numbers((boot, "auto", "copy"), "ours", "n")
                           for boot in ("calls", "tree")], [{"1": 1}, {"1": 3}])
         self.assertEqual(both.about, {"driver": "new",
-                                      "calls": "kept from make bench with driver old"})
+                                      "calls": "kept from make bench with driver old on this"})
         again = table.kept(both, table.Table([{**who, "boot": "fio"}], {"driver": "newest"}))
-        self.assertEqual(again.about["calls"], "kept from make bench with driver old")
-        self.assertEqual(again.about["tree"], "kept from None with driver new")
+        self.assertEqual(again.about["calls"], "kept from make bench with driver old on this")
+        self.assertEqual(again.about["tree"], "kept from None with driver new on None")
 
 
 class Places(unittest.TestCase):
