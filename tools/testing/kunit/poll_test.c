@@ -63,6 +63,22 @@ static void be_prompt(struct mock_device *mock, bool prompt)
 	spin_unlock_irq(&mock->lock);
 }
 
+static struct virtiofs_vq *vq_of(struct mock_device *mock)
+{
+	return &plain_of(mock)->vqs->vq[REQUESTS];
+}
+
+/* However a wait ended, the queue does not count on it any more */
+static void expect_nobody_waits(struct mock_device *mock)
+{
+	struct virtiofs_vq *vq = vq_of(mock);
+
+	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_polled);
+	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_asleep);
+	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_woken);
+	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_answered);
+}
+
 static unsigned int interrupts(struct mock_device *mock)
 {
 	return mock->queue[REQUESTS].interrupts;
@@ -306,6 +322,7 @@ static void kill_takes_the_ring_from_a_poller(struct kunit *test)
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
 	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[0].error);
+	expect_nobody_waits(mock);
 }
 
 static void sleeper_ends_its_request_itself(struct kunit *test)
@@ -433,6 +450,7 @@ static void answer_meets_a_sleeper_that_leaves(struct kunit *test)
 		nr_left += waiter.waited == PLAIN_LEFT;
 	}
 	kunit_info(test, "%u of %u have left\n", nr_left, MEETINGS);
+	expect_nobody_waits(mock);
 }
 
 static void kill_wakes_a_sleeper(struct kunit *test)
@@ -447,6 +465,7 @@ static void kill_wakes_a_sleeper(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
 	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[0].error);
+	expect_nobody_waits(mock);
 }
 
 static void worker_looks_again_before_it_is_told(struct kunit *test)
@@ -562,11 +581,6 @@ struct sleeper {
 	struct plain_req *req;
 	struct virtiofs_waiter waiter;
 };
-
-static struct virtiofs_vq *vq_of(struct mock_device *mock)
-{
-	return &plain_of(mock)->vqs->vq[REQUESTS];
-}
 
 static struct sleeper *sleepers(struct mock_device *mock, unsigned int nr)
 {
@@ -706,6 +720,7 @@ static void who_looks_lets_those_run_who_have_their_reply(struct kunit *test)
 	migrate_enable();
 	expect_good(test, &reqs[0]);
 	expect_good(test, &reqs[1]);
+	expect_nobody_waits(mock);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(busy));
 	kthread_stop(busy);
 }
