@@ -32,8 +32,8 @@ it, in brackets, are the least and the most that a single round would say, which
 of the machine leaves open. The p99 of less than 100 calls is that of the slowest.
 
 *never* and *auto* are virtiofsd with `--cache never` and `--cache auto`, both with
-`--allow-direct-io`, and for the tree with `--inode-file-handles=prefer`, since it has more files
-than a daemon may have open; *device* and *queues* are the test device (`tools/testing/device`), which
+`--allow-direct-io`, and for the tree with `--inode-file-handles=prefer`, since it may have more
+files than a daemon may have open; *device* and *queues* are the test device (`tools/testing/device`), which
 answers at once, with one and with four request queues; it lets the guest cache no names or
 attributes. With `--cache never` the guest has no page cache: each read and write asks the daemon.
 
