@@ -152,6 +152,34 @@ struct mock_device *plain_new(struct kunit *test)
 	return mock;
 }
 
+/* The same, plugged in, with features beside those that each has */
+struct mock_device *plain_plug(struct kunit *test, u64 features,
+			       unsigned int ring_size)
+{
+	struct mock_device *mock = plain_new(test);
+
+	mock->features = BIT_ULL(VIRTIO_F_VERSION_1) | features;
+	mock->ring_size = ring_size;
+	mock_plug(mock);
+	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
+	return mock;
+}
+
+/* The first request queue */
+struct virtiofs_vq *plain_vq(struct mock_device *mock)
+{
+	return &plain_of(mock)->vqs->vq[VIRTIOFS_VQ_REQUEST];
+}
+
+/* From now on requests are answered at once, or never */
+void plain_be_prompt(struct mock_device *mock, bool prompt)
+{
+	spin_lock_irq(&mock->lock);
+	mock->prompt = prompt;
+	mock->handler = prompt ? plain_serve : NULL;
+	spin_unlock_irq(&mock->lock);
+}
+
 /* The queues need the requests until the device is gone */
 static void plain_unplug(void *mock)
 {
@@ -179,15 +207,14 @@ struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr)
 /* To the first request queue */
 void plain_submit(struct mock_device *mock, struct plain_req *req)
 {
-	virtiofs_vq_submit(&plain_of(mock)->vqs->vq[VIRTIOFS_VQ_REQUEST],
-			   &req->link);
+	virtiofs_vq_submit(plain_vq(mock), &req->link);
 }
 
 /* The same, look for the reply, and then wait for it */
 enum plain_waited plain_submit_wait(struct mock_device *mock,
 				    struct plain_req *req, u64 ns, long timeout)
 {
-	struct virtiofs_vq *vq = &plain_of(mock)->vqs->vq[VIRTIOFS_VQ_REQUEST];
+	struct virtiofs_vq *vq = plain_vq(mock);
 	struct virtiofs_waiter waiter;
 
 	if (virtiofs_vq_submit_wait(vq, &req->link, &waiter, ns))
@@ -231,4 +258,14 @@ void plain_answer(struct mock_device *mock, struct mock_chain *chain)
 	s64 len = plain_serve(mock, VIRTIOFS_VQ_REQUEST, chain);
 
 	mock_answer(mock, VIRTIOFS_VQ_REQUEST, chain->head, len);
+}
+
+/* The oldest request that the device has not answered */
+void plain_answer_one(struct mock_device *mock)
+{
+	struct mock_chain chain;
+
+	KUNIT_ASSERT_TRUE(mock->test,
+			  mock_pop(mock, VIRTIOFS_VQ_REQUEST, &chain));
+	plain_answer(mock, &chain);
 }

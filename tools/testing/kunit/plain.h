@@ -14,6 +14,7 @@
 
 struct kunit;
 struct task_struct;
+struct virtiofs_vq;
 struct virtiofs_vqs;
 struct work_struct;
 
@@ -85,6 +86,10 @@ int plain_register(struct kunit_suite *suite);
 void plain_unregister(struct kunit_suite *suite);
 
 struct mock_device *plain_new(struct kunit *test);
+struct mock_device *plain_plug(struct kunit *test, u64 features,
+			       unsigned int ring_size);
+struct virtiofs_vq *plain_vq(struct mock_device *mock);
+void plain_be_prompt(struct mock_device *mock, bool prompt);
 struct plain *plain_of(struct mock_device *mock);
 struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr);
 enum plain_waited plain_submit_wait(struct mock_device *mock,
@@ -94,6 +99,7 @@ void plain_wait(struct mock_device *mock, unsigned int nr);
 s64 plain_serve(struct mock_device *mock, unsigned int index,
 		struct mock_chain *chain);
 void plain_answer(struct mock_device *mock, struct mock_chain *chain);
+void plain_answer_one(struct mock_device *mock);
 u32 plain_number(struct mock_chain *chain);
 
 #endif

@@ -44,34 +44,13 @@ KUNIT_ARRAY_PARAM(shape, shapes, shape_name);
 
 static struct mock_device *device(struct kunit *test)
 {
-	struct mock_device *mock = plain_new(test);
-
-	mock->features = BIT_ULL(VIRTIO_F_VERSION_1) |
-			 *(const u64 *)test->param_value;
-	mock->ring_size = 2 * ROOM;
-	mock_plug(mock);
-	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
-	return mock;
-}
-
-/* From now on requests are answered at once, or never */
-static void be_prompt(struct mock_device *mock, bool prompt)
-{
-	spin_lock_irq(&mock->lock);
-	mock->prompt = prompt;
-	mock->handler = prompt ? plain_serve : NULL;
-	spin_unlock_irq(&mock->lock);
-}
-
-static struct virtiofs_vq *vq_of(struct mock_device *mock)
-{
-	return &plain_of(mock)->vqs->vq[REQUESTS];
+	return plain_plug(test, *(const u64 *)test->param_value, 2 * ROOM);
 }
 
 /* However a wait ended, the queue does not count on it any more */
 static void expect_nobody_waits(struct mock_device *mock)
 {
-	struct virtiofs_vq *vq = vq_of(mock);
+	struct virtiofs_vq *vq = plain_vq(mock);
 
 	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_polled);
 	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_asleep);
@@ -82,14 +61,6 @@ static void expect_nobody_waits(struct mock_device *mock)
 static unsigned int interrupts(struct mock_device *mock)
 {
 	return mock->queue[REQUESTS].interrupts;
-}
-
-static void answer_one(struct mock_device *mock)
-{
-	struct mock_chain chain;
-
-	KUNIT_ASSERT_TRUE(mock->test, mock_pop(mock, REQUESTS, &chain));
-	plain_answer(mock, &chain);
 }
 
 /* Take the only request, and wait for a notification of the next */
@@ -121,7 +92,7 @@ static void polled_request_needs_no_interrupt(struct kunit *test)
 	struct virtiofs_vq_stats stats;
 	unsigned int i, before;
 
-	be_prompt(mock, true);
+	plain_be_prompt(mock, true);
 	/* With an event index, "never" is "at the first" */
 	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[0], LONG));
 	before = interrupts(mock);
@@ -130,7 +101,7 @@ static void polled_request_needs_no_interrupt(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before, interrupts(mock));
 	for (i = 0; i < 5; i++)
 		expect_good(test, &reqs[i]);
-	virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+	virtiofs_vq_stats(plain_vq(mock), &stats);
 	KUNIT_EXPECT_EQ(test, 5, stats.polled);
 	KUNIT_EXPECT_EQ(test, 5, stats.requests);
 	KUNIT_EXPECT_EQ(test, 0, stats.in_flight);
@@ -142,13 +113,13 @@ static void request_after_a_polled_one_is_told_of(struct kunit *test)
 	struct plain_req *reqs = plain_reqs(mock, 3);
 	unsigned int before;
 
-	be_prompt(mock, true);
+	plain_be_prompt(mock, true);
 	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[0], LONG));
 	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[1], LONG));
-	be_prompt(mock, false);
+	plain_be_prompt(mock, false);
 	before = interrupts(mock);
 	plain_submit(mock, &reqs[2]);
-	answer_one(mock);
+	plain_answer_one(mock);
 	plain_wait(mock, 3);
 	KUNIT_EXPECT_EQ(test, before + 1, interrupts(mock));
 	expect_good(test, &reqs[2]);
@@ -161,7 +132,7 @@ static void poller_that_leaves_is_told(struct kunit *test)
 
 	KUNIT_EXPECT_FALSE(test, polls(mock, &reqs[0], 1000));
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
-	answer_one(mock);
+	plain_answer_one(mock);
 	plain_wait(mock, 1);
 	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
 	expect_good(test, &reqs[0]);
@@ -180,7 +151,7 @@ static void poller_takes_what_others_have_submitted(struct kunit *test)
 	/* No interrupt, so this is seen by nobody else */
 	mock_push(mock, REQUESTS, chain.head, len);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
-	be_prompt(mock, true);
+	plain_be_prompt(mock, true);
 	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[1], LONG));
 	plain_wait(mock, 2);
 	expect_good(test, &reqs[0]);
@@ -195,7 +166,7 @@ static void request_that_a_poller_leaves_behind_is_told_of(struct kunit *test)
 
 	plain_submit(mock, &reqs[0]);
 	pop_only(mock, &held);
-	be_prompt(mock, true);
+	plain_be_prompt(mock, true);
 	KUNIT_EXPECT_TRUE(test, polls(mock, &reqs[1], LONG));
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
 	plain_answer(mock, &held);
@@ -216,9 +187,9 @@ static void full_ring_is_not_waited_for(struct kunit *test)
 			plain_submit_wait(mock, &reqs[ROOM], LONG,
 					  MAX_SCHEDULE_TIMEOUT));
 	for (i = 0; i < ROOM; i++)
-		answer_one(mock);
+		plain_answer_one(mock);
 	plain_wait(mock, ROOM);
-	answer_one(mock);
+	plain_answer_one(mock);
 	plain_wait(mock, ROOM + 1);
 	for (i = 0; i <= ROOM; i++)
 		expect_good(test, &reqs[i]);
@@ -261,7 +232,7 @@ static void waiter_start(struct waiter *waiter, struct mock_device *mock,
 	struct virtiofs_vq_stats stats;
 	u64 before;
 
-	virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+	virtiofs_vq_stats(plain_vq(mock), &stats);
 	before = stats.in_flight;
 	waiter->mock = mock;
 	waiter->req = req;
@@ -271,7 +242,7 @@ static void waiter_start(struct waiter *waiter, struct mock_device *mock,
 	queue_work(mock->wq, &waiter->work);
 	while (stats.in_flight == before) {
 		schedule_timeout_uninterruptible(1);
-		virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+		virtiofs_vq_stats(plain_vq(mock), &stats);
 	}
 }
 
@@ -332,7 +303,7 @@ static void sleeper_ends_its_request_itself(struct kunit *test)
 	struct waiter waiter;
 
 	waiter_start(&waiter, mock, &reqs[0], 0, MOCK_PATIENCE);
-	answer_one(mock);
+	plain_answer_one(mock);
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
 	KUNIT_EXPECT_PTR_EQ(test, waiter.task, reqs[0].task);
@@ -349,11 +320,11 @@ static void who_looks_no_longer_sleeps(struct kunit *test)
 
 	waiter_start(&waiter, mock, &reqs[0], 1, MOCK_PATIENCE);
 	waiter_sleeps(&waiter);
-	answer_one(mock);
+	plain_answer_one(mock);
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
 	expect_good(test, &reqs[0]);
-	virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+	virtiofs_vq_stats(plain_vq(mock), &stats);
 	KUNIT_EXPECT_EQ(test, 0, stats.polled);
 }
 
@@ -365,7 +336,7 @@ static void sleeper_that_leaves_lets_the_worker_end_its_request(struct kunit *te
 	KUNIT_EXPECT_EQ(test, PLAIN_LEFT,
 			plain_submit_wait(mock, &reqs[0], 0, 1));
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
-	answer_one(mock);
+	plain_answer_one(mock);
 	plain_wait(mock, 1);
 	KUNIT_EXPECT_PTR_NE(test, current, reqs[0].task);
 	expect_good(test, &reqs[0]);
@@ -384,7 +355,7 @@ static void one_interrupt_ends_what_is_waited_for_and_what_is_not(struct kunit *
 	KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, &chain));
 	len = plain_serve(mock, REQUESTS, &chain);
 	mock_push(mock, REQUESTS, chain.head, len);
-	answer_one(mock);
+	plain_answer_one(mock);
 	waiter_end(&waiter);
 	plain_wait(mock, 2);
 	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
@@ -402,7 +373,7 @@ static void wait_in_flight(struct mock_device *mock, u64 nr)
 
 	do {
 		schedule_timeout_uninterruptible(1);
-		virtiofs_vq_stats(&plain_of(mock)->vqs->vq[REQUESTS], &stats);
+		virtiofs_vq_stats(plain_vq(mock), &stats);
 	} while (stats.in_flight != nr && time_before(jiffies, until));
 	KUNIT_EXPECT_EQ(mock->test, nr, stats.in_flight);
 }
@@ -421,12 +392,12 @@ static void room_of_a_sleeper_is_for_the_backlog(struct kunit *test)
 	waiter_start(&waiter, mock, &reqs[0], 0, MOCK_PATIENCE);
 	for (i = 1; i <= ROOM; i++)
 		plain_submit(mock, &reqs[i]);
-	answer_one(mock);
+	plain_answer_one(mock);
 	plain_wait(mock, 1);
 	wait_in_flight(mock, ROOM);
 	complete(&goes_on);
 	for (i = 0; i < ROOM; i++)
-		answer_one(mock);
+		plain_answer_one(mock);
 	waiter_end(&waiter);
 	plain_wait(mock, ROOM + 1);
 	for (i = 0; i <= ROOM; i++)
@@ -443,7 +414,7 @@ static void answer_meets_a_sleeper_that_leaves(struct kunit *test)
 	for (i = 0; i < MEETINGS; i++) {
 		waiter_start(&waiter, mock, &reqs[i], 0, 2);
 		udelay(get_random_u32_below(2 * USEC_PER_SEC / HZ));
-		answer_one(mock);
+		plain_answer_one(mock);
 		waiter_end(&waiter);
 		plain_wait(mock, i + 1);
 		expect_good(test, &reqs[i]);
@@ -479,11 +450,11 @@ static void worker_looks_again_before_it_is_told(struct kunit *test)
 	plain_submit(mock, &reqs[0]);
 	plain_submit(mock, &reqs[1]);
 	plain_submit(mock, &reqs[2]);
-	answer_one(mock);
+	plain_answer_one(mock);
 	plain_wait(mock, 1);
 	/* The worker is at the end of the first */
-	answer_one(mock);
-	answer_one(mock);
+	plain_answer_one(mock);
+	plain_answer_one(mock);
 	complete(&goes_on);
 	plain_wait(mock, 3);
 	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
@@ -521,7 +492,7 @@ static void others_have_their_turn_while_there_always_is_a_reply(struct kunit *t
 	reqs[0].meanwhile = &other.work;
 	for (i = 0; i < CHAIN - 1; i++)
 		reqs[i].next = &reqs[i + 1];
-	be_prompt(mock, true);
+	plain_be_prompt(mock, true);
 	plain_submit(mock, &reqs[0]);
 	plain_wait(mock, CHAIN);
 	flush_work(&other.work);
@@ -538,7 +509,7 @@ static void worker_has_the_priority_of_the_callers(struct kunit *test)
 	struct plain_req *reqs = plain_reqs(mock, 1);
 
 	plain_submit(mock, &reqs[0]);
-	answer_one(mock);
+	plain_answer_one(mock);
 	plain_wait(mock, 1);
 	expect_good(test, &reqs[0]);
 	KUNIT_EXPECT_PTR_NE(test, current, reqs[0].task);
@@ -556,11 +527,11 @@ static void sleeper_is_told_while_the_worker_is_busy(struct kunit *test)
 	reqs[0].goes_on = &goes_on;
 	plain_submit(mock, &reqs[0]);
 	plain_submit(mock, &reqs[1]);
-	answer_one(mock);
+	plain_answer_one(mock);
 	plain_wait(mock, 1);
 	waiter_start(&waiter, mock, &reqs[2], 0, MOCK_PATIENCE);
-	answer_one(mock);
-	answer_one(mock);
+	plain_answer_one(mock);
+	plain_answer_one(mock);
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[1].ends));
@@ -593,7 +564,7 @@ static struct sleeper *sleepers(struct mock_device *mock, unsigned int nr)
 	for (i = 0; i < nr; i++) {
 		sleepers[i].req = &reqs[i];
 		KUNIT_EXPECT_FALSE(mock->test,
-				   virtiofs_vq_submit_wait(vq_of(mock), &reqs[i].link,
+				   virtiofs_vq_submit_wait(plain_vq(mock), &reqs[i].link,
 							   &sleepers[i].waiter, 0));
 	}
 	return sleepers;
@@ -602,7 +573,7 @@ static struct sleeper *sleepers(struct mock_device *mock, unsigned int nr)
 static void sleeper_runs(struct mock_device *mock, struct sleeper *sleeper)
 {
 	KUNIT_EXPECT_TRUE(mock->test,
-			  virtiofs_vq_wait(vq_of(mock), &sleeper->waiter,
+			  virtiofs_vq_wait(plain_vq(mock), &sleeper->waiter,
 					   MOCK_PATIENCE));
 	expect_good(mock->test, sleeper->req);
 }
@@ -616,12 +587,12 @@ static bool woken_looks(struct kunit *test, struct mock_device *mock)
 
 	/* Behind a tick, and nothing is left of the last try */
 	schedule_timeout_uninterruptible(1);
-	timer_delete_sync(&vq_of(mock)->timer);
+	timer_delete_sync(&plain_vq(mock)->timer);
 	tick = jiffies;
 	sleeper = sleepers(mock, 3);
-	answer_one(mock);
-	answer_one(mock);
-	answer_one(mock);
+	plain_answer_one(mock);
+	plain_answer_one(mock);
+	plain_answer_one(mock);
 	sleeper_runs(mock, &sleeper[0]);
 	/* The first has told them */
 	KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[1].waiter.end));
@@ -641,7 +612,7 @@ static void who_was_woken_takes_what_has_come_together(struct kunit *test)
 
 	if (!arch_irq_work_has_interrupt())
 		kunit_skip(test, "interrupts come with the tick");
-	vq_of(mock)->nr_cpus = 1;
+	plain_vq(mock)->nr_cpus = 1;
 	/* Where its interrupts are */
 	migrate_disable();
 	while (!woken_looks(test, mock))
@@ -660,10 +631,10 @@ static void who_was_woken_keeps_nobody_of_another_cpu_waiting(struct kunit *test
 
 	if (!arch_irq_work_has_interrupt())
 		kunit_skip(test, "interrupts come with the tick");
-	vq_of(mock)->nr_cpus = 2;
+	plain_vq(mock)->nr_cpus = 2;
 	sleeper = sleepers(mock, 3);
 	for (i = 0; i < 3; i++) {
-		answer_one(mock);
+		plain_answer_one(mock);
 		KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[i].waiter.end));
 	}
 	KUNIT_EXPECT_EQ(test, 3, interrupts(mock));
@@ -677,12 +648,12 @@ static void sleeper_is_told_while_who_was_woken_does_not_run(struct kunit *test)
 	struct mock_device *mock = device(test);
 	struct sleeper *sleeper = sleepers(mock, 3);
 
-	vq_of(mock)->nr_cpus = 1;
-	answer_one(mock);
-	answer_one(mock);
+	plain_vq(mock)->nr_cpus = 1;
+	plain_answer_one(mock);
+	plain_answer_one(mock);
 	/* No more comes from the device that could make anybody look */
 	sleeper_runs(mock, &sleeper[1]);
-	answer_one(mock);
+	plain_answer_one(mock);
 	sleeper_runs(mock, &sleeper[2]);
 	sleeper_runs(mock, &sleeper[0]);
 }
@@ -708,7 +679,7 @@ static void who_looks_lets_those_run_who_have_their_reply(struct kunit *test)
 	plain_answer(mock, &chain);
 	/* Interrupts may come with the tick */
 	wait_in_flight(mock, 0);
-	be_prompt(mock, true);
+	plain_be_prompt(mock, true);
 	migrate_disable();
 	busy = kthread_run_on_cpu(busy_run, NULL, raw_smp_processor_id(),
 				  "busy/%u");
