@@ -5,7 +5,6 @@
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
 
-#include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/sizes.h>
 
@@ -13,16 +12,6 @@
 
 /* Requests of more bytes than this take longer, and are judged apart */
 #define POLL_LARGE		SZ_64K
-
-/*
- * To look in vain costs about as much as two finds save.  So many losses more than
- * finds, and it does not pay.
- */
-#define POLL_LOSS		2
-#define POLL_LOSSES_MAX		16
-
-/* Then every so many times it is tried whether it does now */
-#define POLL_TRY_EVERY		16
 
 /* Requests that may take as long as they like */
 static bool glue_may_last(u32 opcode)
@@ -55,36 +44,14 @@ static unsigned int glue_payload(struct fuse_req *req)
 }
 
 /* What is known of requests like @req, or NULL if they never are looked for */
-static struct glue_poll *glue_poll_class(struct glue_conn *conn,
-					 struct fuse_req *req)
+static struct virtiofs_score *glue_poll_class(struct glue_conn *conn,
+					      struct fuse_req *req)
 {
 	u32 opcode = req->in.h.opcode;
 
 	if (opcode >= GLUE_POLL_OPCODES || glue_may_last(opcode))
 		return NULL;
 	return &conn->poll[glue_payload(req) > POLL_LARGE][opcode];
-}
-
-/* Who looks and learns at the same time does no harm */
-static bool glue_poll_pays(struct glue_poll *poll)
-{
-	u8 skipped = READ_ONCE(poll->skipped);
-
-	if (READ_ONCE(poll->losses) < POLL_LOSSES_MAX)
-		return true;
-	WRITE_ONCE(poll->skipped, skipped + 1);
-	return skipped % POLL_TRY_EVERY == 0;
-}
-
-static void glue_poll_learn(struct glue_poll *poll, bool found)
-{
-	u8 losses = READ_ONCE(poll->losses);
-
-	if (found)
-		losses -= min(losses, 1);
-	else
-		losses = min(losses + POLL_LOSS, POLL_LOSSES_MAX);
-	WRITE_ONCE(poll->losses, losses);
 }
 
 /**
@@ -94,28 +61,24 @@ static void glue_poll_learn(struct glue_poll *poll, bool found)
  * @req: a request whose caller waits for it
  * @waiter: for virtiofs_vq_wait(), to be called if this returns false
  *
- * Context: that of the caller.  Spins for conn->poll_us at the longest.
+ * Context: that of the caller.  Spins as virtiofs_vq_submit_wait() does.
  * Return: true if the request has ended; then only its caller's reference is left.
  */
 bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
 			  struct fuse_req *req, struct virtiofs_waiter *waiter)
 {
-	struct glue_poll *poll = glue_poll_class(conn, req);
+	struct virtiofs_score *score = glue_poll_class(conn, req);
 	struct llist_node *link = &glue_sub_of(req)->link;
 	u64 ns = (u64)READ_ONCE(conn->poll_us) * NSEC_PER_USEC;
-	u64 since;
+	bool found;
 
-	if (!poll || !ns || !glue_poll_pays(poll))
+	if (!score || !ns || !score_pays(score))
 		return virtiofs_vq_submit_wait(vq, link, waiter, 0);
-	since = ktime_get_ns();
-	if (virtiofs_vq_submit_wait(vq, link, waiter, ns)) {
-		glue_poll_learn(poll, true);
-		return true;
-	}
+	found = virtiofs_vq_submit_wait(vq, link, waiter, ns);
 	/* Nothing was lost if the CPU was wanted by somebody else */
-	if (ktime_get_ns() - since >= ns)
-		glue_poll_learn(poll, false);
-	return false;
+	if (found || waiter->late)
+		score_learn(score, found);
+	return found;
 }
 
 /**

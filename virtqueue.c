@@ -35,6 +35,9 @@
 /* How often the worker looks before others that work on its CPU have their turn */
 #define VQ_ROUNDS	8
 
+/* So many bytes more, and a device may take a nanosecond longer to copy them */
+#define VQ_BYTES_PER_NS	4
+
 /* Status of a device that is not there any more: reads find nothing but ones */
 #define VQ_STATUS_GONE	0xff
 
@@ -111,6 +114,7 @@ bool virtiofs_sgl_out(struct virtiofs_sgl *sgl, struct page *page,
 bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
 		     unsigned int len, unsigned int offset)
 {
+	sgl->len_in += len;
 	return sgl_add(sgl, sgl->nr_out, &sgl->nr_in, page, len, offset);
 }
 
@@ -133,6 +137,7 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 	sgl->nr_out = 0;
 	sgl->nr_in = 0;
 	sgl->len_out = 0;
+	sgl->len_in = 0;
 	nr = vq->ops->map(link, buf, sgl);
 	if (nr < 0)
 		return -EINVAL;
@@ -149,6 +154,7 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 	buf->nr = nr;
 	buf->waiter = NULL;
 	buf->since = ktime_get_ns();
+	buf->bytes = sgl->len_out + sgl->len_in;
 	list_move_tail(&buf->node, &vq->in_ring);
 	vq->nr_in_ring += nr;
 	vq->bytes_out += sgl->len_out;
@@ -643,24 +649,47 @@ static bool vq_may_poll(struct virtiofs_vq *vq, u64 until)
 	       !READ_ONCE(vq->dead) && ktime_get_ns() < until;
 }
 
-/* Returns true if the device has returned the request of @waiter */
-static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
-		    u64 until)
+/* How long to look for a reply to @buf, if that is @ns for the smallest */
+static u64 vq_look_ns(u64 ns, const struct virtiofs_buf *buf)
+{
+	return ns + buf->bytes / VQ_BYTES_PER_NS;
+}
+
+static void vq_try_reap(struct virtiofs_vq *vq)
 {
 	unsigned long flags;
 
+	/* If that fails, somebody else is about to look */
+	if (!spin_trylock_irqsave(&vq->lock, flags))
+		return;
+	if (!vq->dead)
+		vq_reap(vq);
+	spin_unlock_irqrestore(&vq->lock, flags);
+}
+
+static void vq_looked(struct virtiofs_vq *vq, bool found, u64 since)
+{
+	if (trace_virtiofs_poll_enabled())
+		trace_virtiofs_poll(vq->vqs->index, vq->name, found,
+				    ktime_get_ns() - since);
+}
+
+/* Returns true if the device has returned the request of @waiter */
+static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
+		    u64 ns)
+{
+	u64 since = ktime_get_ns();
+	u64 until = since + vq_look_ns(ns, waiter->buf);
+	bool found;
+
 	do {
 		cpu_relax();
-		/* If that fails, somebody else is about to look */
-		if (spin_trylock_irqsave(&vq->lock, flags)) {
-			if (!vq->dead)
-				vq_reap(vq);
-			spin_unlock_irqrestore(&vq->lock, flags);
-		}
-		if (completion_done(&waiter->end))
-			return true;
-	} while (vq_may_poll(vq, until));
-	return false;
+		vq_try_reap(vq);
+		found = completion_done(&waiter->end);
+	} while (!found && vq_may_poll(vq, until));
+	vq_looked(vq, found, since);
+	waiter->late = !found && ktime_get_ns() >= until;
+	return found;
 }
 
 /* The submitter looks no longer, so the device shall tell */
@@ -683,7 +712,8 @@ static void vq_poll_end(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
  * @link: the request; it belongs to the queue until done() is called for it
  * @waiter: memory for this and for virtiofs_vq_wait(), which is to be called if this
  *	returns false
- * @ns: how long to look for the end, in nanoseconds
+ * @ns: how long to look for the end, in nanoseconds; for a request with many bytes it
+ *	may be longer, by what a device takes to copy them
  *
  * As virtiofs_vq_submit(), but done() is called here, and while this looks the device
  * need not interrupt for the request.
@@ -697,7 +727,6 @@ bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 			     struct virtiofs_waiter *waiter, u64 ns)
 {
 	bool polls = ns && !vq_answered_want_cpu(vq);
-	u64 since = ktime_get_ns();
 	bool found;
 
 	*waiter = (struct virtiofs_waiter){
@@ -707,10 +736,7 @@ bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 	vq_submit(vq, link, waiter);
 	if (!waiter->buf || !polls)
 		return false;
-	found = vq_poll(vq, waiter, since + ns);
-	if (trace_virtiofs_poll_enabled())
-		trace_virtiofs_poll(vq->vqs->index, vq->name, found,
-				    ktime_get_ns() - since);
+	found = vq_poll(vq, waiter, ns);
 	if (found)
 		vq_end_waited(vq, waiter);
 	else

@@ -14,6 +14,7 @@
 
 #include "fuse_compat.h"
 #include "fuse_glue.h"
+#include "score.h"
 #include "virtqueue.h"
 
 struct glue_ends;
@@ -25,16 +26,6 @@ struct glue_orphan;
 
 /* Requests of other opcodes are not looked for */
 #define GLUE_POLL_OPCODES	64
-
-/**
- * struct glue_poll - whether it pays to look for replies to requests of some kind
- * @losses: grows when it was in vain, shrinks when it was not
- * @skipped: how often it was not looked for a reply since it was the last time
- */
-struct glue_poll {
-	u8 losses;
-	u8 skipped;
-};
 
 /**
  * struct glue_conn - a FUSE connection over the queues of a device
@@ -78,7 +69,7 @@ struct glue_conn {
 	bool no_interrupt;
 	unsigned int timeout;
 	unsigned int poll_us;
-	struct glue_poll poll[2][GLUE_POLL_OPCODES];
+	struct virtiofs_score poll[2][GLUE_POLL_OPCODES];
 	atomic_long_t errors;
 	struct glue_latency __percpu *latency;
 	atomic_long_t inodes;

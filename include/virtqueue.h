@@ -46,6 +46,7 @@ enum {
  * @waiter: who waits for its end, or NULL
  * @since: when it came into the ring, in nanoseconds of ktime_get_ns()
  * @took: how long the device had it, in nanoseconds
+ * @bytes: how many it comes with, those that the device may write included
  * @len: number of bytes that the device claims to have written
  * @error: 0, or why the device did not complete the request
  * @others: there were others in the ring when it was taken out
@@ -63,6 +64,7 @@ struct virtiofs_buf {
 	struct virtiofs_waiter *waiter;
 	u64 since;
 	u64 took;
+	unsigned int bytes;
 	unsigned int len;
 	int error;
 	bool others;
@@ -78,6 +80,7 @@ struct virtiofs_buf {
  * @buf: the request's place in the queue, or NULL if it has found none at once
  * @polls: the submitter looks into the ring, and needs no interrupt
  * @looks: the submitter was woken, and others wait for it to look
+ * @late: the submitter has looked for as long as it may, in vain
  * @end: completed when the device has returned @buf, or never will
  *
  * On the submitter's stack.  @polls and @looks are under the queue's lock, as is whether
@@ -87,6 +90,7 @@ struct virtiofs_waiter {
 	struct virtiofs_buf *buf;
 	bool polls;
 	bool looks;
+	bool late;
 	struct completion end;
 };
 
@@ -98,6 +102,7 @@ struct virtiofs_waiter {
  * @nr_out: number of entries that the device reads
  * @nr_in: number of entries that the device writes
  * @len_out: number of bytes that the device reads
+ * @len_in: number of bytes that the device may write
  *
  * One for each queue, used under its lock: the ring has taken what it needs
  * of the entries when virtqueue_add_sgs() returns.
@@ -109,6 +114,7 @@ struct virtiofs_sgl {
 	unsigned int nr_out;
 	unsigned int nr_in;
 	unsigned int len_out;
+	unsigned int len_in;
 };
 
 /**

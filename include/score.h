@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Whether it pays to look for replies of some kind, as far as is known from those before.
+ */
+#ifndef _VIRTIOFS_SCORE_H
+#define _VIRTIOFS_SCORE_H
+
+#include <linux/compiler.h>
+#include <linux/minmax.h>
+#include <linux/types.h>
+
+/*
+ * To look in vain costs about as much as two finds save.  So many losses more than
+ * finds, and it does not pay.
+ */
+#define SCORE_LOSS		2
+#define SCORE_LOSSES_MAX	16
+
+/* Then every so many times it is tried whether it does now */
+#define SCORE_TRY_EVERY		16
+
+/**
+ * struct virtiofs_score - whether it pays to look for replies of some kind
+ * @losses: grows when it was in vain, shrinks when it was not
+ * @skipped: how often it was not looked for a reply since it was the last time
+ *
+ * Not locked: who looks and learns at the same time does no harm.
+ */
+struct virtiofs_score {
+	u8 losses;
+	u8 skipped;
+};
+
+static inline bool score_pays(struct virtiofs_score *score)
+{
+	u8 skipped = READ_ONCE(score->skipped);
+
+	if (READ_ONCE(score->losses) < SCORE_LOSSES_MAX)
+		return true;
+	WRITE_ONCE(score->skipped, skipped + 1);
+	return skipped % SCORE_TRY_EVERY == 0;
+}
+
+static inline void score_learn(struct virtiofs_score *score, bool found)
+{
+	u8 losses = READ_ONCE(score->losses);
+
+	if (found)
+		losses -= min(losses, 1);
+	else
+		losses = min(losses + SCORE_LOSS, SCORE_LOSSES_MAX);
+	WRITE_ONCE(score->losses, losses);
+}
+
+#endif
