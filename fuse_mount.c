@@ -178,7 +178,7 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 	conn->fm = fm;
 	conn->timeout = glue_context_of(fsc)->timeout;
 	conn->max_inodes = glue_context_of(fsc)->max_inodes;
-	conn->poll_us = glue_context_of(fsc)->poll_us;
+	virtiofs_poll_set(conn, glue_context_of(fsc)->poll_us);
 	fc->release = fuse_free_conn;
 	glue_conn_limits(fc, session);
 	return fm;
@@ -538,7 +538,7 @@ int virtiofs_glue_reconfigure(struct fs_context *fsc)
 	if (glue_is_given(ctx, GLUE_OPT_MAX_INODES))
 		virtiofs_cache_set_max(conn->session, ctx->max_inodes);
 	if (glue_is_given(ctx, GLUE_OPT_POLL_US))
-		WRITE_ONCE(conn->poll_us, ctx->poll_us);
+		virtiofs_poll_set(conn, ctx->poll_us);
 	return 0;
 }
 

@@ -82,6 +82,21 @@ bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
 }
 
 /**
+ * virtiofs_poll_set() - say how long a reply is looked for
+ * @conn: the connection
+ * @us: a number of microseconds, 0 to have nobody look
+ *
+ * Holds for callers that wait, and for the workers that look for what nobody waits for.
+ *
+ * Context: any.
+ */
+void virtiofs_poll_set(struct glue_conn *conn, unsigned int us)
+{
+	WRITE_ONCE(conn->poll_us, us);
+	virtiofs_vqs_set_look(conn->session->vqs, (u64)us * NSEC_PER_USEC);
+}
+
+/**
  * virtiofs_poll_us() - how long a task looks for a reply
  * @session: a session that is mounted
  *
@@ -105,6 +120,6 @@ int virtiofs_poll_set_us(struct virtiofs_session *session, unsigned int us)
 {
 	if (us > GLUE_POLL_US_MAX)
 		return -EINVAL;
-	WRITE_ONCE(session->conn->poll_us, us);
+	virtiofs_poll_set(session->conn, us);
 	return 0;
 }

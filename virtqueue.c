@@ -17,6 +17,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/stat.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/tick.h>
@@ -216,6 +217,8 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	buf->others = vq->nr_in_ring;
 	vq->bytes_in += len;
 	if (!waiter) {
+		if (vq->looking)
+			vq->polled += buf->nr;
 		list_move_tail(&buf->node, &vq->taken);
 		return;
 	}
@@ -376,6 +379,47 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 		vq_disarm(vq);
 }
 
+/*
+ * Does nobody else want the CPU?  The scheduler may count a task that has gone to
+ * sleep for a while longer, often our worker.  If so, the CPU has been idle since
+ * somebody stopped polling for others' sake.
+ */
+static bool vq_cpu_is_wanted(void)
+{
+	int cpu = raw_smp_processor_id();
+	u64 *idle = per_cpu_ptr(&vq_idle_us, cpu);
+	bool wanted = need_resched();
+
+	if (!wanted && !single_task_running())
+		wanted = get_cpu_idle_time_us(cpu, NULL) == READ_ONCE(*idle);
+	if (wanted)
+		WRITE_ONCE(*idle, get_cpu_idle_time_us(cpu, NULL));
+	return wanted;
+}
+
+/* Number of submissions in the ring that nobody waits for here */
+static unsigned int vq_nr_unwaited(struct virtiofs_vq *vq)
+{
+	return vq->nr_in_ring - vq->nr_polled - vq->nr_asleep;
+}
+
+/*
+ * Something has come into the ring that nobody waits for here.  Its submitter may do so
+ * elsewhere: readers wait for a page, and direct I/O for all of its requests.  If it goes to
+ * sleep for that, and nobody else wants the CPU, the worker has it and looks for the
+ * reply, so that the CPU need not be woken up for it.
+ */
+static void vq_look_for(struct virtiofs_vq *vq)
+{
+	if (vq->reaping || vq->submitter || !READ_ONCE(vq->look_ns) ||
+	    vq_cpu_is_wanted() || !score_pays(&vq->score))
+		return;
+	WRITE_ONCE(vq->submitter, get_task_struct(current));
+	vq_call_worker(vq);
+	if (!vq_needs_callbacks(vq))
+		vq_disarm(vq);
+}
+
 /* @waiter, or NULL, gets a buf if the submission has come into the ring */
 static void vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
 		      struct virtiofs_waiter *waiter)
@@ -395,6 +439,8 @@ static void vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
 		if (vq->backlog.first == link && vq_fill(vq)) {
 			if (waiter)
 				vq_attach(vq, link, waiter);
+			else
+				vq_look_for(vq);
 			notify = vq_kick_prepare(vq);
 		}
 	}
@@ -428,14 +474,17 @@ void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
  */
 void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo)
 {
-	bool notify;
+	bool notify = false;
 
 	/* See vq_submit() */
 	guard(rcu)();
 	scoped_guard(spinlock_irqsave, &vq->lock) {
 		vq->pending += fifo->nr;
 		fifo_splice(&vq->backlog, fifo);
-		notify = vq_feed(vq);
+		if (vq->backlog.first && vq_fill(vq)) {
+			vq_look_for(vq);
+			notify = vq_kick_prepare(vq);
+		}
 	}
 	if (notify)
 		virtqueue_notify(vq->ring);
@@ -613,24 +662,6 @@ static void vq_end_waited(struct virtiofs_vq *vq,
 		vq_look_woken(vq);
 	list_add(&waiter->buf->node, &batch);
 	vq_ended(vq, vq_end_bufs(vq, &batch), &batch, 1);
-}
-
-/*
- * Does nobody else want the CPU?  The scheduler may count a task that has gone to
- * sleep for a while longer, often our worker.  If so, the CPU has been idle since
- * somebody stopped polling for others' sake.
- */
-static bool vq_cpu_is_wanted(void)
-{
-	int cpu = raw_smp_processor_id();
-	u64 *idle = per_cpu_ptr(&vq_idle_us, cpu);
-	bool wanted = need_resched();
-
-	if (!wanted && !single_task_running())
-		wanted = get_cpu_idle_time_us(cpu, NULL) == READ_ONCE(*idle);
-	if (wanted)
-		WRITE_ONCE(*idle, get_cpu_idle_time_us(cpu, NULL));
-	return wanted;
 }
 
 /*
@@ -896,19 +927,97 @@ static bool vq_serve(struct virtiofs_vq *vq)
 	return again;
 }
 
+/* For the worker, at first: has it been called to look, and who might wait sleeps? */
+static bool vq_is_keen(struct virtiofs_vq *vq)
+{
+	struct task_struct *submitter = READ_ONCE(vq->submitter);
+
+	if (!submitter)
+		return false;
+	if (!task_is_running(submitter))
+		return true;
+	/* It has only lost the CPU for nothing */
+	score_learn(&vq->score, false);
+	return false;
+}
+
+/* Returns for how long, or 0 if there is nothing to look for */
+static u64 vq_begin_look(struct virtiofs_vq *vq)
+{
+	struct virtiofs_buf *oldest;
+	u64 ns = 0;
+
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		if (vq_nr_unwaited(vq) && list_empty(&vq->taken)) {
+			oldest = list_first_entry(&vq->in_ring,
+						  struct virtiofs_buf, node);
+			ns = vq_look_ns(READ_ONCE(vq->look_ns), oldest);
+			vq->working = true;
+			vq->looking = true;
+		}
+	}
+	return ns;
+}
+
+static bool vq_may_look(struct virtiofs_vq *vq, u64 until)
+{
+	return !task_is_running(vq->submitter) && vq_may_poll(vq, until);
+}
+
+/* Returns true if it was not in vain */
+static bool vq_worker_looks(struct virtiofs_vq *vq)
+{
+	u64 ns = vq_begin_look(vq);
+	u64 since = ktime_get_ns();
+	u64 until = since + ns;
+	bool found;
+
+	if (!ns)
+		return true;
+	do {
+		cpu_relax();
+		vq_try_reap(vq);
+		found = !list_empty(&vq->taken);
+	} while (!found && vq_may_look(vq, until));
+
+	scoped_guard(spinlock_irqsave, &vq->lock)
+		vq->looking = false;
+	vq_looked(vq, found, since);
+	if (found || ktime_get_ns() >= until)
+		score_learn(&vq->score, found);
+	return found;
+}
+
+/* For the worker, at last, or in its stead */
+static void vq_forget_submitter(struct virtiofs_vq *vq)
+{
+	struct task_struct *submitter = READ_ONCE(vq->submitter);
+
+	if (!submitter)
+		return;
+	scoped_guard(spinlock_irqsave, &vq->lock)
+		WRITE_ONCE(vq->submitter, NULL);
+	put_task_struct(submitter);
+}
+
 static void vq_work(struct work_struct *work)
 {
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	unsigned int rounds = VQ_ROUNDS;
+	bool keen = vq_is_keen(vq);
+	bool again;
 
-	while (vq_serve(vq)) {
-		if (--rounds)
-			continue;
-		scoped_guard(spinlock_irqsave, &vq->lock) {
-			vq->working = false;
-			vq_call_worker(vq);
-		}
-		break;
+	do {
+		keen = keen && vq_worker_looks(vq);
+		again = vq_serve(vq);
+	} while (again && --rounds);
+	vq_forget_submitter(vq);
+	if (!again)
+		return;
+	/* Others that work on this CPU have their turn */
+	scoped_guard(spinlock_irqsave, &vq->lock) {
+		vq->working = false;
+		vq_call_worker(vq);
 	}
 }
 
@@ -1245,6 +1354,7 @@ static void vq_detach(struct virtiofs_vq *vq)
 	timer_shutdown_sync(&vq->timer);
 	cancel_delayed_work_sync(&vq->flush);
 	cancel_work_sync(&vq->work);
+	vq_forget_submitter(vq);
 
 	fifo_init(&orphans);
 	scoped_guard(spinlock_irqsave, &vq->lock) {
@@ -1385,6 +1495,24 @@ bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 		}
 	}
 	return false;
+}
+
+/**
+ * virtiofs_vqs_set_look() - say how long workers look for replies that nobody waits for
+ * @vqs: the queues
+ * @ns: a number of nanoseconds, or 0 to have them wait for the interrupt
+ *
+ * What the callers of virtiofs_vq_submit() wait for in another way may so come earlier.  It
+ * is done while nobody else wants the CPU, and as long as it pays.
+ *
+ * Context: any.
+ */
+void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns)
+{
+	unsigned int i;
+
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++)
+		WRITE_ONCE(vqs->vq[i].look_ns, ns);
 }
 
 /**

@@ -163,6 +163,7 @@ void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 /* fuse_poll.c: replies that are looked for */
 bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
 			  struct fuse_req *req, struct virtiofs_waiter *waiter);
+void virtiofs_poll_set(struct glue_conn *conn, unsigned int us);
 
 /* fuse_stats.c: how long requests take */
 struct glue_latency __percpu *virtiofs_stats_alloc(void);

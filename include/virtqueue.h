@@ -20,7 +20,9 @@
 #include <linux/workqueue.h>
 
 #include "fifo.h"
+#include "score.h"
 
+struct task_struct;
 struct virtio_device;
 struct virtiofs_vq;
 struct virtqueue;
@@ -154,7 +156,8 @@ struct virtiofs_vqs_ops {
  * @requests: number of submissions that have ended
  * @in_flight: number of submissions that the device has
  * @backlog: number of submissions that wait to get there
- * @polled: number of requests that ended while their submitter looked for that
+ * @polled: number of requests that ended while their submitter looked for that, or the
+ *	worker if nobody waits
  * @interrupts: number of interrupts
  * @kicks: number of notifications of the device
  * @bytes_out: number of bytes that the device was given to read
@@ -177,6 +180,8 @@ struct virtiofs_vq_stats {
  * @vqs: all queues of the device
  * @name: as in /proc/interrupts and sysfs
  * @nr_cpus: number of CPUs whose requests come here; init-only
+ * @look_ns: how long the worker looks for a reply that nobody waits for, in nanoseconds,
+ *	or 0; not locked
  * @lock: protects what follows, and is the innermost lock of the driver: only
  *	map() is called under it.  Taken by the interrupt.
  * @dead: submissions end with -ENOTCONN through the worker, and the ring is
@@ -206,6 +211,10 @@ struct virtiofs_vq_stats {
  * @callbacks: the device shall interrupt
  * @reaping: @work is going to look into the ring
  * @working: it need not be queued for that, as it runs
+ * @submitter: for whom @work shall look until it finds something, if that does not take
+ *	long, or NULL; referenced, and only @work makes it NULL
+ * @looking: it does so
+ * @score: whether that pays; not locked
  * @taken: bufs that the device has returned, for the worker to end
  * @polled: see struct virtiofs_vq_stats
  * @interrupts: see struct virtiofs_vq_stats
@@ -227,6 +236,7 @@ struct virtiofs_vq {
 	struct virtiofs_vqs *vqs;
 	char name[24];
 	unsigned int nr_cpus;
+	u64 look_ns;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	bool dead;
@@ -240,6 +250,9 @@ struct virtiofs_vq {
 	bool callbacks;
 	bool reaping;
 	bool working;
+	struct task_struct *submitter;
+	bool looking;
+	struct virtiofs_score score;
 	struct list_head taken;
 	unsigned int pending;
 	u64 completed;
@@ -342,6 +355,7 @@ void virtiofs_vqs_check_async(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding);
 bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 		       void *arg);
+void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns);
 u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);
 bool virtiofs_vqs_cancel(struct virtiofs_vqs *vqs, struct llist_node *link);

@@ -120,6 +120,12 @@ def device_stats(test):
     run(test, "device-stats", share, smp=2, env={"expect_log": PROVOKED})
 
 
+@scenario("device-looks", ours=True)
+def device_looks(test):
+    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "3600"])
+    run(test, "device-looks", share, smp=2, images=("base", "load"))
+
+
 @scenario("device-together", ours=True)
 def device_together(test):
     # However long it takes, no GETATTR is notified of among what is counted.

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Replies that are looked for though their caller sleeps, and how long a reply is looked for.
+
+. /guest/lib.sh
+
+TRACING=/sys/kernel/tracing
+
+value()
+{
+	cat /sys/fs/virtiofs/*/"$1"
+}
+
+poll_us()
+{
+	echo "$1" >"$(echo /sys/fs/virtiofs/*/poll_us)"
+}
+
+# during COMMAND...: sets requests, polled and interrupts to what they have grown by.
+during()
+{
+	requests=$(value mqs/1/requests)
+	polled=$(value mqs/1/polled)
+	interrupts=$(value mqs/1/interrupts)
+	"$@" >&2
+	requests=$(($(value mqs/1/requests) - requests))
+	polled=$(($(value mqs/1/polled) - polled))
+	interrupts=$(($(value mqs/1/interrupts) - interrupts))
+	echo "$requests requests, $polled polled, $interrupts interrupts" >&2
+}
+
+# direct NUMBER: reads of one page each, for which the FUSE client waits by itself.
+direct()
+{
+	dd if=/mnt/file of=/dev/null bs=4k count="$1" iflag=direct
+}
+
+# random NUMBER: pages that are read into the cache, one by one.
+random()
+{
+	echo 3 >/proc/sys/vm/drop_caches
+	fio --name=random --filename=/mnt/file --size=4M --io_size="$(($1 * 4))k" --bs=4k \
+		--rw=randread --ioengine=psync --fadvise_hint=random
+}
+
+# looked SIZE: how long it is looked for the reply to a write of this size, which comes late,
+# in nanoseconds: of all looks the longest, as others end when another task wants the CPU.
+looked()
+{
+	echo >$TRACING/trace
+	echo 1 >$TRACING/events/virtiofs/virtiofs_poll/enable
+	dd if=/dev/zero of=/mnt/file bs="$1" count=7 conv=notrunc >&2
+	echo 0 >$TRACING/events/virtiofs/virtiofs_poll/enable
+	sed -n 's/.* virtiofs_poll: .* ended=0 ns=//p' $TRACING/trace | sort -n | tail -n 1
+}
+
+claim driver_loads load
+mount -t tracefs tracefs $TRACING
+claim share_mounts mount_share
+claim file_is_written dd if=/dev/zero of=/mnt/file bs=1M count=4
+
+# Nobody looks
+poll_us 0
+during direct 200
+claim each_read_is_a_request test $requests -ge 200
+claim_equal no_reply_is_looked_for "$polled" 0
+claim each_comes_with_an_interrupt test $interrupts -ge $((requests * 9 / 10))
+
+# The worker does, as the caller sleeps, but only while no other task wants the CPU.
+poll_us 10000
+during direct 200
+claim replies_to_direct_reads_are_looked_for test $polled -gt 0
+claim they_need_no_interrupt test $interrupts -le $((requests - polled + 2))
+during random 200
+claim each_page_is_a_request test $requests -ge 150
+claim replies_for_the_cache_are_looked_for test $polled -gt 0
+claim nor_do_they_need_one test $interrupts -le $((requests - polled + 2))
+
+# For how long
+poll_us 100
+claim device_is_late_for_writes host device myfs fault op=WRITE count=all delay=20
+few=$(looked 4k)
+many=$(looked 480k)
+echo "$few ns, $many ns" >&2
+claim it_is_looked_for_as_long_as_is_said test "$few" -ge 100000
+claim longer_if_there_are_many_bytes test "$many" -ge 220000
+host device myfs honest >&2
+claim share_unmounts umount /mnt
+plan
