@@ -13,6 +13,9 @@
 /* Requests of more bytes than this take longer, and are judged apart */
 #define POLL_LARGE		SZ_64K
 
+/* For so many microseconds a worker may keep others of its CPU waiting */
+#define POLL_WORKER_US_MAX	1000
+
 /* Requests that may take as long as they like */
 static bool glue_may_last(u32 opcode)
 {
@@ -86,13 +89,15 @@ bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
  * @conn: the connection
  * @us: a number of microseconds, 0 to have nobody look
  *
- * Holds for callers that wait, and for the workers that look for what nobody waits for.
+ * Holds for callers that wait, and for the workers that look for what nobody waits for, but
+ * a worker looks for POLL_WORKER_US_MAX at the longest.
  *
  * Context: any.
  */
 void virtiofs_poll_set(struct glue_conn *conn, unsigned int us)
 {
 	WRITE_ONCE(conn->poll_us, us);
+	us = min(us, POLL_WORKER_US_MAX);
 	virtiofs_vqs_set_look(conn->session->vqs, (u64)us * NSEC_PER_USEC);
 }
 
