@@ -235,8 +235,9 @@ static void worker_that_looks_in_vain_is_told(struct kunit *test)
 		expect_good(test, &reqs[i]);
 		flush_work(&plain_vq(mock)->work);
 	}
-	KUNIT_EXPECT_EQ(test, 0, polled(mock));
-	KUNIT_EXPECT_EQ(test, TRIES, mock->queue[REQUESTS].interrupts);
+	/* With an event index the first may be told of though the worker looks */
+	KUNIT_EXPECT_LE(test, polled(mock), 1);
+	KUNIT_EXPECT_GE(test, mock->queue[REQUESTS].interrupts, TRIES - 1);
 	expect_rest(mock);
 }
 
