@@ -55,6 +55,33 @@ static struct workqueue_struct *virtiofs_kill_wq;
 static DEFINE_PER_CPU(u64, vq_idle_us);
 
 /*
+ * Sleepers whose replies were taken are woken without the lock, since they are about to want
+ * it: on other CPUs they would spin while the host has this one wait.
+ */
+static void vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
+	__releases(&vq->lock)
+{
+	struct virtiofs_buf *buf, *next;
+	LIST_HEAD(answered);
+
+	if (list_empty(&vq->answered)) {
+		spin_unlock_irqrestore(&vq->lock, flags);
+		return;
+	}
+	list_splice_init(&vq->answered, &answered);
+	/* Nor shall they wait until this task has the CPU again */
+	preempt_disable();
+	spin_unlock_irqrestore(&vq->lock, flags);
+	list_for_each_entry_safe(buf, next, &answered, node)
+		complete(&buf->waiter->end);
+	preempt_enable();
+}
+
+DEFINE_LOCK_GUARD_1(vq, struct virtiofs_vq,
+		    spin_lock_irqsave(&_T->lock->lock, _T->flags),
+		    vq_unlock(_T->lock, _T->flags), unsigned long flags)
+
+/*
  * Add a run of bytes behind the entries that the device reads (@first is 0)
  * or writes, as a part of the last entry where it goes on in memory.
  */
@@ -222,18 +249,20 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 		list_move_tail(&buf->node, &vq->taken);
 		return;
 	}
-	list_del_init(&buf->node);
 	WRITE_ONCE(vq->nr_answered, vq->nr_answered + 1);
 	if (waiter->polls) {
+		list_del_init(&buf->node);
 		vq->nr_polled--;
 		vq->polled++;
 	} else {
+		list_move_tail(&buf->node, &vq->answered);
 		vq->nr_asleep--;
 		/* Others may be on another CPU, and the host may have this one wait */
 		waiter->looks = vq->nr_cpus == 1;
 		vq->nr_woken += waiter->looks;
 	}
-	complete(&waiter->end);
+	/* Who polls looks without the lock, and then goes its way */
+	smp_store_release(&waiter->answered, true);
 }
 
 /* Take all that the device has returned */
@@ -432,7 +461,7 @@ static void vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
 	 * it takes the ring away.
 	 */
 	guard(rcu)();
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		vq->pending++;
 		fifo_push(&vq->backlog, link);
 		/* An older backlog waits for a completion, which will feed the ring */
@@ -478,7 +507,7 @@ void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo)
 
 	/* See vq_submit() */
 	guard(rcu)();
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		vq->pending += fifo->nr;
 		fifo_splice(&vq->backlog, fifo);
 		if (vq->backlog.first && vq_fill(vq)) {
@@ -517,7 +546,7 @@ void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 
 	/* See vq_submit() */
 	guard(rcu)();
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		vq->pending++;
 		fifo_push(&vq->deferred, link);
 		if (!vq->dead && vq->deferred.nr < enough)
@@ -540,7 +569,7 @@ void virtiofs_vq_flush(struct virtiofs_vq *vq)
 	bool notify;
 
 	guard(rcu)();
-	scoped_guard(spinlock_irqsave, &vq->lock)
+	scoped_guard(vq, vq)
 		notify = vq_flush(vq);
 	if (notify)
 		virtqueue_notify(vq->ring);
@@ -557,7 +586,7 @@ void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
 			 const struct virtiofs_vq_ops *ops)
 {
 	/* Who calls done() does not look here under the lock */
-	scoped_guard(spinlock_irqsave, &vq->lock)
+	scoped_guard(vq, vq)
 		WRITE_ONCE(vq->ops, ops);
 }
 
@@ -570,7 +599,7 @@ void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
  */
 void virtiofs_vq_stats(struct virtiofs_vq *vq, struct virtiofs_vq_stats *stats)
 {
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		*stats = (struct virtiofs_vq_stats){
 			.requests = vq->completed,
 			.in_flight = vq->nr_in_ring,
@@ -614,7 +643,7 @@ static void vq_ended(struct virtiofs_vq *vq, unsigned int nr,
 	bool notify;
 
 	guard(rcu)();
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		WRITE_ONCE(vq->nr_answered, vq->nr_answered - nr_answered);
 		notify = vq_give_back(vq, nr, batch);
 	}
@@ -645,7 +674,7 @@ static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 /* For who was woken: those who sleep need not wait any longer for that */
 static void vq_look_woken(struct virtiofs_vq *vq)
 {
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		vq->nr_woken--;
 		if (!vq->dead && vq->nr_in_ring)
 			vq_look(vq);
@@ -695,7 +724,7 @@ static void vq_try_reap(struct virtiofs_vq *vq)
 		return;
 	if (!vq->dead)
 		vq_reap(vq);
-	spin_unlock_irqrestore(&vq->lock, flags);
+	vq_unlock(vq, flags);
 }
 
 static void vq_looked(struct virtiofs_vq *vq, bool found, u64 since)
@@ -716,25 +745,30 @@ static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 	do {
 		cpu_relax();
 		vq_try_reap(vq);
-		found = completion_done(&waiter->end);
+		/* What vq_take() has written before is there */
+		found = smp_load_acquire(&waiter->answered);
 	} while (!found && vq_may_poll(vq, until));
 	vq_looked(vq, found, since);
 	waiter->late = !found && ktime_get_ns() >= until;
 	return found;
 }
 
-/* The submitter looks no longer, so the device shall tell */
-static void vq_poll_end(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
+/*
+ * The submitter looks no longer, so the device shall tell.  Returns true if somebody else
+ * has taken the reply just now.
+ */
+static bool vq_poll_end(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 {
-	scoped_guard(spinlock_irqsave, &vq->lock) {
-		if (completion_done(&waiter->end))
-			return;
+	scoped_guard(vq, vq) {
+		if (waiter->answered)
+			return true;
 		waiter->polls = false;
 		vq->nr_polled--;
 		vq->nr_asleep++;
 		if (!vq->dead)
 			vq_arm(vq);
 	}
+	return false;
 }
 
 /**
@@ -767,11 +801,9 @@ bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 	vq_submit(vq, link, waiter);
 	if (!waiter->buf || !polls)
 		return false;
-	found = vq_poll(vq, waiter, ns);
+	found = vq_poll(vq, waiter, ns) || vq_poll_end(vq, waiter);
 	if (found)
 		vq_end_waited(vq, waiter);
-	else
-		vq_poll_end(vq, waiter);
 	return found;
 }
 
@@ -780,8 +812,8 @@ static bool vq_leave(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 {
 	bool in_time;
 
-	scoped_guard(spinlock_irqsave, &vq->lock) {
-		in_time = !completion_done(&waiter->end);
+	scoped_guard(vq, vq) {
+		in_time = !waiter->answered;
 		if (in_time) {
 			waiter->buf->waiter = NULL;
 			vq->nr_asleep--;
@@ -808,9 +840,12 @@ bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 	if (!waiter->buf)
 		return false;
 	if (wait_for_completion_interruptible_timeout(&waiter->end,
-						      timeout) <= 0 &&
-	    vq_leave(vq, waiter))
-		return false;
+						      timeout) <= 0) {
+		if (vq_leave(vq, waiter))
+			return false;
+		/* Who has taken the reply is about to tell */
+		wait_for_completion(&waiter->end);
+	}
 	vq_end_waited(vq, waiter);
 	return true;
 }
@@ -838,7 +873,7 @@ static bool vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 	struct llist_node **at = &vq->backlog.first;
 	LIST_HEAD(none);
 
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		while (*at && *at != link)
 			at = &(*at)->next;
 		if (!*at)
@@ -874,7 +909,7 @@ static bool vq_end_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 	bool notify, again;
 
 	guard(rcu)();
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		notify = vq_give_back(vq, nr, batch);
 		again = vq->nr_in_ring || !list_empty(&vq->taken);
 		vq->reaping = again;
@@ -892,7 +927,7 @@ static void vq_end_failed(struct virtiofs_vq *vq)
 
 	fifo_init(&failed);
 	fifo_init(&orphans);
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		fifo_splice(&failed, &vq->failed);
 		if (vq->dead)
 			fifo_splice(&orphans, &vq->backlog);
@@ -908,7 +943,7 @@ static bool vq_serve(struct virtiofs_vq *vq)
 	LIST_HEAD(batch);
 
 	scoped_guard(rcu) {
-		scoped_guard(spinlock_irqsave, &vq->lock) {
+		scoped_guard(vq, vq) {
 			vq->working = true;
 			vq_harvest(vq, &batch);
 			again = vq->reaping;
@@ -947,7 +982,7 @@ static u64 vq_begin_look(struct virtiofs_vq *vq)
 	struct virtiofs_buf *oldest;
 	u64 ns = 0;
 
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		if (vq_nr_unwaited(vq) && list_empty(&vq->taken)) {
 			oldest = list_first_entry(&vq->in_ring,
 						  struct virtiofs_buf, node);
@@ -980,7 +1015,7 @@ static bool vq_worker_looks(struct virtiofs_vq *vq)
 		found = !list_empty(&vq->taken);
 	} while (!found && vq_may_look(vq, until));
 
-	scoped_guard(spinlock_irqsave, &vq->lock)
+	scoped_guard(vq, vq)
 		vq->looking = false;
 	vq_looked(vq, found, since);
 	if (found || ktime_get_ns() >= until)
@@ -995,7 +1030,7 @@ static void vq_forget_submitter(struct virtiofs_vq *vq)
 
 	if (!submitter)
 		return;
-	scoped_guard(spinlock_irqsave, &vq->lock)
+	scoped_guard(vq, vq)
 		WRITE_ONCE(vq->submitter, NULL);
 	put_task_struct(submitter);
 }
@@ -1015,7 +1050,7 @@ static void vq_work(struct work_struct *work)
 	if (!again)
 		return;
 	/* Others that work on this CPU have their turn */
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		vq->working = false;
 		vq_call_worker(vq);
 	}
@@ -1026,7 +1061,7 @@ static void vq_timer(struct timer_list *timer)
 {
 	struct virtiofs_vq *vq = container_of(timer, struct virtiofs_vq, timer);
 
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		if (vq->dead)
 			return;
 		vq_reap(vq);
@@ -1046,7 +1081,7 @@ static void vq_callback(struct virtqueue *ring)
 	if (unlikely(!vqs))
 		return;
 	vq = &vqs->vq[ring->index];
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		vq->interrupts++;
 		/* A device that interrupts before it is told to finds no ring */
 		if (!vq->dead && likely(vq->ring))
@@ -1109,6 +1144,7 @@ static void vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 	INIT_LIST_HEAD(&vq->free);
 	INIT_LIST_HEAD(&vq->in_ring);
 	INIT_LIST_HEAD(&vq->taken);
+	INIT_LIST_HEAD(&vq->answered);
 	INIT_WORK(&vq->work, vq_work);
 	INIT_DELAYED_WORK(&vq->flush, vq_flush_work);
 	timer_setup(&vq->timer, vq_timer, 0);
@@ -1357,7 +1393,7 @@ static void vq_detach(struct virtiofs_vq *vq)
 	vq_forget_submitter(vq);
 
 	fifo_init(&orphans);
-	scoped_guard(spinlock_irqsave, &vq->lock) {
+	scoped_guard(vq, vq) {
 		/* Answers that came before the reset are good */
 		while ((buf = virtqueue_get_buf(vq->ring, &len)))
 			vq_take(vq, buf, len, 0);
@@ -1387,7 +1423,7 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 	unsigned int i;
 
 	for (i = 0; i < vqs->nr; i++) {
-		scoped_guard(spinlock_irqsave, &vqs->vq[i].lock)
+		scoped_guard(vq, &vqs->vq[i])
 			WRITE_ONCE(vqs->vq[i].dead, true);
 	}
 	/* Whoever saw a living queue has notified it after this */
@@ -1487,7 +1523,7 @@ bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 
 	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
 		vq = &vqs->vq[i];
-		scoped_guard(spinlock_irqsave, &vq->lock) {
+		scoped_guard(vq, vq) {
 			list_for_each_entry(buf, &vq->in_ring, node) {
 				if (fn(buf->link, buf->since, arg))
 					return true;
@@ -1531,7 +1567,7 @@ u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs)
 
 	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
 		vq = &vqs->vq[i];
-		scoped_guard(spinlock_irqsave, &vq->lock) {
+		scoped_guard(vq, vq) {
 			buf = list_first_entry_or_null(&vq->in_ring,
 						       struct virtiofs_buf,
 						       node);

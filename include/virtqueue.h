@@ -83,16 +83,19 @@ struct virtiofs_buf {
  * @polls: the submitter looks into the ring, and needs no interrupt
  * @looks: the submitter was woken, and others wait for it to look
  * @late: the submitter has looked for as long as it may, in vain
- * @end: completed when the device has returned @buf, or never will
+ * @answered: the device has returned @buf, or never will
+ * @end: completed after that, if the submitter sleeps
  *
- * On the submitter's stack.  @polls and @looks are under the queue's lock, as is whether
- * @end is completed while the request has this waiter; the others are the submitter's.
+ * On the submitter's stack, and gone once it has seen @answered while it looked, or else @end.
+ * @polls, @looks and @answered are under the queue's lock, but who looks reads @answered
+ * without; the others are the submitter's.
  */
 struct virtiofs_waiter {
 	struct virtiofs_buf *buf;
 	bool polls;
 	bool looks;
 	bool late;
+	bool answered;
 	struct completion end;
 };
 
@@ -216,6 +219,7 @@ struct virtiofs_vq_stats {
  * @looking: it does so
  * @score: whether that pays; not locked
  * @taken: bufs that the device has returned, for the worker to end
+ * @answered: bufs of sleepers that are woken when the lock is dropped; empty without it
  * @polled: see struct virtiofs_vq_stats
  * @interrupts: see struct virtiofs_vq_stats
  * @kicks: see struct virtiofs_vq_stats
@@ -254,6 +258,7 @@ struct virtiofs_vq {
 	bool looking;
 	struct virtiofs_score score;
 	struct list_head taken;
+	struct list_head answered;
 	unsigned int pending;
 	u64 completed;
 	struct virtiofs_fifo backlog;

@@ -4,18 +4,21 @@
  * the device has a request and nobody looks, it interrupts.
  */
 
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/smp.h>
 #include <linux/time64.h>
 #include <linux/virtio_config.h>
 
 #include <kunit/test.h>
 
 #include "plain.h"
+#include "virtiofs_trace.h"
 #include "virtqueue.h"
 
 #define REQUESTS	VIRTIOFS_VQ_REQUEST
@@ -193,6 +196,35 @@ static void full_ring_is_not_waited_for(struct kunit *test)
 	plain_wait(mock, ROOM + 1);
 	for (i = 0; i <= ROOM; i++)
 		expect_good(test, &reqs[i]);
+}
+
+/* The poller has looked for the last time; now the reply comes, and somebody takes it */
+static void answer_and_take(void *data, int device, const char *queue,
+			    bool ended, u64 ns)
+{
+	struct mock_device *mock = data;
+	struct timer_list *timer = &plain_vq(mock)->timer;
+
+	plain_answer_one(mock);
+	timer->function(timer);
+}
+
+static void poller_has_what_is_taken_while_it_leaves(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 1);
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "the kernel is without trace events");
+	/* Nothing may end the test while this is registered */
+	KUNIT_EXPECT_EQ(test, 0,
+			register_trace_virtiofs_poll(answer_and_take, mock));
+	KUNIT_EXPECT_EQ(test, PLAIN_POLLED,
+			plain_submit_wait(mock, &reqs[0], 1, MOCK_PATIENCE));
+	unregister_trace_virtiofs_poll(answer_and_take, mock);
+	tracepoint_synchronize_unregister();
+	expect_good(test, &reqs[0]);
+	expect_nobody_waits(mock);
 }
 
 static void dead_queue_is_not_looked_at(struct kunit *test)
@@ -642,6 +674,64 @@ static void who_was_woken_keeps_nobody_of_another_cpu_waiting(struct kunit *test
 		sleeper_runs(mock, &sleeper[i]);
 }
 
+struct answer {
+	struct work_struct work;
+	struct mock_device *mock;
+};
+
+static void answer_run(struct work_struct *work)
+{
+	plain_answer_one(container_of(work, struct answer, work)->mock);
+}
+
+static void see_whether_lock_is_free(struct virtiofs_vq *vq, bool *is_free)
+{
+	unsigned long flags;
+
+	if (!spin_trylock_irqsave(&vq->lock, flags))
+		return;
+	*is_free = true;
+	spin_unlock_irqrestore(&vq->lock, flags);
+}
+
+/* While @sleeper cannot be woken, is its reply taken and the queue's lock free? */
+static bool lock_is_free_at_the_wake_up(struct mock_device *mock,
+					struct sleeper *sleeper)
+{
+	struct answer answer = { .mock = mock };
+	unsigned long limit;
+	bool is_free = false;
+	unsigned long flags;
+
+	INIT_WORK_ONSTACK(&answer.work, answer_run);
+	raw_spin_lock_irqsave(&sleeper->waiter.end.wait.lock, flags);
+	schedule_work_on(cpumask_any_but(cpu_online_mask, smp_processor_id()),
+			 &answer.work);
+	for (limit = 0; limit < USEC_PER_SEC && !is_free; limit++) {
+		udelay(1);
+		if (READ_ONCE(sleeper->waiter.answered))
+			see_whether_lock_is_free(plain_vq(mock), &is_free);
+	}
+	raw_spin_unlock_irqrestore(&sleeper->waiter.end.wait.lock, flags);
+	flush_work(&answer.work);
+	destroy_work_on_stack(&answer.work);
+	return is_free;
+}
+
+/* On another CPU, the first thing that it does is to take the lock */
+static void sleeper_is_woken_without_the_lock(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct sleeper *sleeper;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "there is only one CPU");
+	sleeper = sleepers(mock, 1);
+	KUNIT_EXPECT_TRUE(test, lock_is_free_at_the_wake_up(mock, sleeper));
+	sleeper_runs(mock, sleeper);
+	expect_nobody_waits(mock);
+}
+
 /* Its priority may be low, or its group may have had its share of the CPU */
 static void sleeper_is_told_while_who_was_woken_does_not_run(struct kunit *test)
 {
@@ -706,6 +796,8 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(request_that_a_poller_leaves_behind_is_told_of,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(full_ring_is_not_waited_for, shape_gen_params),
+	KUNIT_CASE_PARAM(poller_has_what_is_taken_while_it_leaves,
+			 shape_gen_params),
 	KUNIT_CASE_PARAM(dead_queue_is_not_looked_at, shape_gen_params),
 	KUNIT_CASE_PARAM(kill_takes_the_ring_from_a_poller, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_ends_its_request_itself, shape_gen_params),
@@ -728,6 +820,7 @@ static struct kunit_case poll_cases[] = {
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(who_was_woken_keeps_nobody_of_another_cpu_waiting,
 			 shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_is_woken_without_the_lock, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_who_was_woken_does_not_run,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(who_looks_lets_those_run_who_have_their_reply,
