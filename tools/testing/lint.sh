@@ -101,19 +101,32 @@ includes()
 {
 	local file
 
-	not_in virtqueue.c 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
-	not_in include/virtqueue.h 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
+	for file in virtqueue{,_wait,_device}.c include/virtqueue{,_internal}.h; do
+		not_in "$file" 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
+	done
+	not_elsewhere virtqueue_internal.h virtqueue{,_wait,_device}.c
 	not_in plug.c 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
 	not_in include/plug.h 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
 	not_in late.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'
 	not_in hiprio.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
-	for file in fuse_{cache,glue,init,interrupt,leave,poll,stats,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
+	for file in fuse_{cache,end,glue,init,interrupt,leave,poll,stats,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
 		not_in "$file" 'virtio_fs\.h|linux/virtio'
 	done
 	not_in virtio_fs.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fuse|hiprio\.h'
 	not_in include/virtio_fs.h 'fuse_i|dev\.h|linux/fuse|hiprio\.h'
 	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/*.c |
 		sed "s:^$TOP/::; s/$/   (only compat.h and fuse_compat.h differ by kernel)/"
+}
+
+# not_elsewhere HEADER FILES...: no other file includes the header.
+not_elsewhere()
+{
+	local header=$1 files
+
+	shift
+	files=$(printf '%s|' "$@")
+	(cd "$TOP" && grep -lE "^#include \"$header\"" ./*.c include/*.h | grep -vE "^\./(${files%|})$" |
+		sed "s/$/: includes $header/") || true
 }
 
 # not_in FILE PATTERN: the file may not include what matches.
