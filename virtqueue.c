@@ -124,7 +124,7 @@ bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
  * Put the submission at @link into the ring, with those behind it that map()
  * takes.  Returns how many, or -errno; -EBUSY: no buf is free.
  */
-static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
+static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 {
 	struct virtiofs_sgl *sgl = &vq->sgl;
 	struct scatterlist *sgs[2];
@@ -155,7 +155,7 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link)
 	buf->link = link;
 	buf->nr = nr;
 	buf->waiter = NULL;
-	buf->since = ktime_get_ns();
+	buf->since = now;
 	buf->bytes = sgl->len_out + sgl->len_in;
 	list_move_tail(&buf->node, &vq->in_ring);
 	vq->nr_in_ring += nr;
@@ -205,13 +205,13 @@ static void vq_call_worker(struct virtiofs_vq *vq)
 
 /* The device gives @buf back, or never will */
 static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
-		    unsigned int len, int error)
+		    unsigned int len, int error, u64 now)
 {
 	struct virtiofs_waiter *waiter = buf->waiter;
 
 	lockdep_assert_held(&vq->lock);
 
-	buf->took = ktime_get_ns() - buf->since;
+	buf->took = now - buf->since;
 	buf->len = len;
 	buf->error = error;
 	vq->nr_in_ring -= buf->nr;
@@ -251,17 +251,18 @@ void virtiofs_vq_reap(struct virtiofs_vq *vq)
 {
 	struct virtiofs_buf *buf;
 	unsigned int len;
-	bool any = false;
+	u64 now = 0;
 
 	while ((buf = virtqueue_get_buf(vq->ring, &len))) {
-		vq_take(vq, buf, len, 0);
-		any = true;
+		/* Once for all that have come together, since others wait for the lock */
+		now = now ?: ktime_get_ns();
+		vq_take(vq, buf, len, 0, now);
 	}
 	/* The device has returned what it never had, and returns no more */
 	if (unlikely(virtqueue_is_broken(vq->ring)))
 		virtiofs_vqs_kill_async(vq->vqs);
 	/* Ends that nobody waits for, and room for more */
-	if (!list_empty(&vq->taken) || (any && vq->backlog.first))
+	if (!list_empty(&vq->taken) || (now && vq->backlog.first))
 		vq_call_worker(vq);
 }
 
@@ -334,6 +335,7 @@ void virtiofs_vq_look(struct virtiofs_vq *vq)
  */
 static bool vq_fill(struct virtiofs_vq *vq)
 {
+	u64 now = ktime_get_ns();
 	bool added = false;
 	int nr;
 
@@ -345,7 +347,7 @@ static bool vq_fill(struct virtiofs_vq *vq)
 		return false;
 	}
 	while (vq->backlog.first) {
-		nr = vq_add(vq, vq->backlog.first);
+		nr = vq_add(vq, vq->backlog.first, now);
 		if (nr > 0) {
 			added = true;
 			/* They stay linked to each other, for done() */
@@ -846,6 +848,7 @@ void virtiofs_vq_detach(struct virtiofs_vq *vq)
 	struct virtiofs_buf *buf;
 	LIST_HEAD(batch);
 	unsigned int len;
+	u64 now;
 
 	/*
 	 * A worker that runs from here on sees a dead queue and leaves the
@@ -857,12 +860,13 @@ void virtiofs_vq_detach(struct virtiofs_vq *vq)
 	virtiofs_vq_forget_submitter(vq);
 
 	fifo_init(&orphans);
+	now = ktime_get_ns();
 	scoped_guard(vq, vq) {
 		/* Answers that came before the reset are good */
 		while ((buf = virtqueue_get_buf(vq->ring, &len)))
-			vq_take(vq, buf, len, 0);
+			vq_take(vq, buf, len, 0, now);
 		while ((buf = virtqueue_detach_unused_buf(vq->ring)))
-			vq_take(vq, buf, 0, -ECONNABORTED);
+			vq_take(vq, buf, 0, -ECONNABORTED, now);
 		list_splice_init(&vq->taken, &batch);
 		fifo_splice(&orphans, &vq->failed);
 		fifo_splice(&orphans, &vq->backlog);
