@@ -366,11 +366,31 @@ void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup)
 	glue_send_forget(glue_fiq(conn->fc), link);
 }
 
-static void glue_trace_reply(struct glue_conn *conn, struct fuse_req *req,
-			     struct virtiofs_buf *buf, int error)
+static void glue_trace_request(struct glue_conn *conn, struct virtiofs_vq *vq,
+			       struct fuse_req *req)
 {
+	if (trace_virtiofs_request_enabled())
+		trace_virtiofs_request(conn->session->tag, vq->name,
+				       req->in.h.unique, req->in.h.opcode,
+				       req->in.h.nodeid, req->in.h.len,
+				       glue_request_len(req->args));
+}
+
+/* Of an orphan's reply only the header is copied, as its arguments are not there any more */
+static void glue_trace_reply(struct glue_conn *conn, struct fuse_req *req,
+			     struct virtiofs_buf *buf, int error,
+			     bool has_args)
+{
+	unsigned int copied = 0;
+
+	if (!trace_virtiofs_reply_enabled())
+		return;
+	if (buf && test_bit(FR_ISREPLY, &req->flags))
+		copied = has_args && !error ? glue_reply_len(req) :
+					      sizeof(struct fuse_out_header);
 	trace_virtiofs_reply(conn->session->tag, req->in.h.unique,
-			     req->in.h.opcode, error, buf ? buf->took : 0);
+			     req->in.h.opcode, error, buf ? buf->took : 0,
+			     copied);
 }
 
 /* See struct virtiofs_vq_ops */
@@ -389,7 +409,7 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 	else
 		virtiofs_stats_count(conn, req->in.h.opcode, buf->took);
 	if (unlikely(orphan)) {
-		glue_trace_reply(conn, req, buf, error);
+		glue_trace_reply(conn, req, buf, error, false);
 		virtiofs_leave_done(orphan, buf, error);
 		return;
 	}
@@ -398,7 +418,7 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 	if (unlikely(req->in.h.opcode == FUSE_INIT))
 		virtiofs_init_done(req, error);
 	virtiofs_req_free(req);
-	glue_trace_reply(conn, req, buf, error);
+	glue_trace_reply(conn, req, buf, error, true);
 	req->out.h.error = error;
 	clear_bit(FR_SENT, &req->flags);
 	INIT_LIST_HEAD(&req->list);
@@ -466,8 +486,7 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	glue_alloc_big(req);
 	glue_zero_names(req);
 	glue_sub_of(req)->orphan = NULL;
-	trace_virtiofs_request(conn->session->tag, vq->name, req->in.h.unique,
-			       req->in.h.opcode, req->in.h.nodeid, req->in.h.len);
+	glue_trace_request(conn, vq, req);
 	if (sync) {
 		virtiofs_plug_flush();
 		glue_submit_sync(conn, vq, req);

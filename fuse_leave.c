@@ -355,7 +355,7 @@ static void glue_cancelled(struct glue_conn *conn, struct fuse_req *req)
 	struct glue_orphan *orphan = NULL;
 
 	trace_virtiofs_reply(conn->session->tag, req->in.h.unique,
-			     req->in.h.opcode, -EINTR, 0);
+			     req->in.h.opcode, -EINTR, 0, 0);
 	virtiofs_req_free(req);
 	INIT_LIST_HEAD(&req->list);
 	switch (req->in.h.opcode) {

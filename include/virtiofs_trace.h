@@ -10,11 +10,11 @@
 
 #include <linux/tracepoint.h>
 
-/* A request goes to a queue */
+/* A request goes to a queue: @copied bytes of it, and where the other ones lie */
 TRACE_EVENT(virtiofs_request,
 	TP_PROTO(const char *tag, const char *queue, u64 unique, u32 opcode,
-		 u64 nodeid, u32 len),
-	TP_ARGS(tag, queue, unique, opcode, nodeid, len),
+		 u64 nodeid, u32 len, u32 copied),
+	TP_ARGS(tag, queue, unique, opcode, nodeid, len, copied),
 	TP_STRUCT__entry(
 		__string(tag, tag)
 		__string(queue, queue)
@@ -22,6 +22,7 @@ TRACE_EVENT(virtiofs_request,
 		__field(u64, nodeid)
 		__field(u32, opcode)
 		__field(u32, len)
+		__field(u32, copied)
 	),
 	TP_fast_assign(
 		__assign_str(tag);
@@ -30,22 +31,26 @@ TRACE_EVENT(virtiofs_request,
 		__entry->nodeid = nodeid;
 		__entry->opcode = opcode;
 		__entry->len = len;
+		__entry->copied = copied;
 	),
-	TP_printk("tag=%s queue=%s unique=%llu opcode=%u nodeid=%llu len=%u",
+	TP_printk("tag=%s queue=%s unique=%llu opcode=%u nodeid=%llu len=%u copied=%u",
 		  __get_str(tag), __get_str(queue), __entry->unique,
-		  __entry->opcode, __entry->nodeid, __entry->len)
+		  __entry->opcode, __entry->nodeid, __entry->len,
+		  __entry->copied)
 );
 
-/* A request has ended: the device had it for @ns, or never */
+/* A request has ended: the device had it for @ns, or never; @copied bytes of a reply */
 TRACE_EVENT(virtiofs_reply,
-	TP_PROTO(const char *tag, u64 unique, u32 opcode, int error, u64 ns),
-	TP_ARGS(tag, unique, opcode, error, ns),
+	TP_PROTO(const char *tag, u64 unique, u32 opcode, int error, u64 ns,
+		 u32 copied),
+	TP_ARGS(tag, unique, opcode, error, ns, copied),
 	TP_STRUCT__entry(
 		__string(tag, tag)
 		__field(u64, unique)
 		__field(u64, ns)
 		__field(u32, opcode)
 		__field(int, error)
+		__field(u32, copied)
 	),
 	TP_fast_assign(
 		__assign_str(tag);
@@ -53,10 +58,11 @@ TRACE_EVENT(virtiofs_reply,
 		__entry->ns = ns;
 		__entry->opcode = opcode;
 		__entry->error = error;
+		__entry->copied = copied;
 	),
-	TP_printk("tag=%s unique=%llu opcode=%u error=%d ns=%llu",
+	TP_printk("tag=%s unique=%llu opcode=%u error=%d ns=%llu copied=%u",
 		  __get_str(tag), __entry->unique, __entry->opcode,
-		  __entry->error, __entry->ns)
+		  __entry->error, __entry->ns, __entry->copied)
 );
 
 /* The caller of a request was killed and waits no more; the device still has it */

@@ -67,6 +67,12 @@ lines_of()
 	grep -c " $1: " $TRACING/trace
 }
 
+# copied_of EVENT OPCODE: what the first event of a kind says.
+copied_of()
+{
+	sed -n "s/.* $1: .* opcode=$2 .* copied=//p" $TRACING/trace | head -n 1
+}
+
 claim driver_loads load
 latency=$(echo /sys/kernel/debug/virtiofs/*/latency)
 mount -t tracefs tracefs $TRACING
@@ -141,6 +147,8 @@ claim requests_are_seen grep -q 'virtiofs_request: tag=myfs queue=requests.0 uni
 	$TRACING/trace
 claim replies_are_seen grep -q 'virtiofs_reply: tag=myfs unique=[0-9]* opcode=17 error=0 ns=[1-9]' \
 	$TRACING/trace
+# A header of 40 bytes; one of 16, and what statfs has to tell in 80
+claim_equal statfs_is_copied "$(copied_of virtiofs_request 17) $(copied_of virtiofs_reply 17)" "40 96"
 claim errors_are_seen grep -q 'virtiofs_reply: .* opcode=1 error=-2 ns=' $TRACING/trace
 claim_equal one_reply_for_each_request "$(lines_of virtiofs_request)" "$(lines_of virtiofs_reply)"
 claim kicks_are_seen grep -q 'virtiofs_kick: device=[0-9]* queue=requests.0 in_flight=1' $TRACING/trace
