@@ -6,7 +6,7 @@
  *   neighbour FILE CALLS
  *
  * The neighbour's line has the time that it takes, beside the calls, for what it
- * does in a second when it is alone.
+ * does in a second when it is alone; another one the time that it loses for each call.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -108,5 +108,7 @@ int main(int argc, char **argv)
 	tell("neighbour_calls", samples, nr, took, &before, &after);
 	samples[0] = work ? rate * took / work : UINT64_MAX;
 	tell("neighbour_task", samples, 1, took, NULL, NULL);
+	samples[0] = (took - work * SECOND / rate) / nr;
+	tell("neighbour_loss", samples, 1, samples[0], NULL, NULL);
 	return 0;
 }

@@ -46,7 +46,8 @@ tracepoints `workqueue_execute_start`, `kmalloc` and `kmem_cache_alloc` have sho
 the driver, in a run that is not timed; what the FUSE client and the virtio core allocate is not in it.
 
 The neighbour is a task that only computes, on the one vCPU of a task that does nothing but
-getattr. *neighbour_calls* are those, and *neighbour_task* is the time that the neighbour takes for
+getattr. *neighbour_calls* are those; *neighbour_loss* is the time of the CPU that each of them takes from
+the neighbour, and *neighbour_task* the time that the neighbour takes for
 what it does in a second when it is alone.
 """
 
