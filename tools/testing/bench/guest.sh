@@ -118,17 +118,27 @@ traces()
 	grep -E " $1: " $TRACING/trace | grep -cE '(function |call_site=)[^ ]* \[virtiofs\]'
 }
 
-# traced WORK: workers and allocations of the driver, which to trace takes time.
+# copied: how many bytes of the traced requests and replies, if the driver tells.
+copied()
+{
+	[ ! -d $TRACING/events/virtiofs ] ||
+		grep -oE ' virtiofs_(request|reply): .* copied=[0-9]+' $TRACING/trace |
+		awk -F= '{ sum += $NF } END { print sum + 0 }'
+}
+
+# traced WORK: workers, allocations and copies of the driver, which to trace takes time.
 traced()
 {
 	echo >$TRACING/trace
 	echo "$TRACED" | tr ' ' '\n' >$TRACING/set_event
+	[ ! -d $TRACING/events/virtiofs ] ||
+		printf 'virtiofs:virtiofs_%s\n' request reply >>$TRACING/set_event
 	WARM_UP=0 /bench/calls /mnt "$count" "$1" >/run/traced
 	echo >$TRACING/set_event
 	traced=$(sed 's/.* n=\([0-9]*\) .*/\1/' /run/traced)
 	workers=$(traces workqueue_execute_start)
 	allocations=$(traces 'km(alloc|em_cache_alloc)')
-	tell_result "work=$1 traced=$traced workers=$workers allocations=$allocations"
+	tell_result "work=$1 traced=$traced workers=$workers allocations=$allocations copied=$(copied)"
 }
 
 # The test device answers at once and counts; all that it counts is of the calls.

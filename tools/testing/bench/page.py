@@ -44,6 +44,8 @@ are those of the device's queues in `/proc/interrupts`, context switches those o
 task (*own*) and of the whole guest (*all*). Runs of workers and allocations are those that the kernel's
 tracepoints `workqueue_execute_start`, `kmalloc` and `kmem_cache_alloc` have shown with a function of
 the driver, in a run that is not timed; what the FUSE client and the virtio core allocate is not in it.
+Bytes copied are those that our driver's trace events tell of in the same run: headers and arguments, once each.
+Pages are never copied, as the device has their own addresses.
 
 The neighbour is a task that only computes, on the one vCPU of a task that does nothing but
 getattr. *neighbour_calls* are those; *neighbour_loss* is the time of the CPU that each of them takes from
@@ -78,11 +80,6 @@ PLACES = """
 Where they are, for each call: *user* is the program itself, *[virtiofs]* the driver, and any other name the
 kernel's directory of a function, whoever calls it. Of this a driver can save what is in its own row,
 and what it has the others do.
-"""
-
-COPIES = """Copies are not counted, since they are the same for each request: the header and the arguments
-are copied to memory that the device reads, those of the reply from memory that it writes, once each. Pages are
-never copied: the device has their own addresses.
 """
 
 
@@ -213,12 +210,13 @@ def counts_part(results, boot):
                      for what in ("device_requests", "device_descriptors", "kicks", "device_kicks", "interrupts",
                                   "own", "switches")]
             found += [results.per_call(key, driver, what, "traced")
-                      for what in ("workers", "allocations")]
+                      for what in ("workers", "allocations", "copied")]
             if any(one is not None for one in found):
                 rows.append([key[2], key[1], driver, *map(per_call, found)])
     return f"\n### Counts, {boot}: for each call\n\n" + grid(
         ["work", "share", "driver", "requests", "descriptors", "kicks (driver)", "kicks (device)", "interrupts",
-         "switches, own", "switches, all", "runs of workers", "allocations"], rows)
+         "switches, own", "switches, all", "runs of workers", "allocations",
+         "bytes copied"], rows)
 
 
 def floor(results, driver):
@@ -284,7 +282,8 @@ def missing_part(results):
         text += f"Not in this run: {', '.join(left)}.\n"
     if "ours-nopoll" not in results.drivers():
         text += "The driver has no parameter `poll_us`, so there is no *ours-nopoll*.\n"
-    return text + COPIES + "VM exits cannot be counted without KVM.\n"
+    return text + ("Nobody counts what mainline's driver copies, and VM exits cannot be counted without\n"
+                   "KVM.\n")
 
 
 def page(results, out):

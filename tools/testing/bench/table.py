@@ -12,7 +12,7 @@ WHO = ("boot", "share", "driver", "round", "work")
 # calls; a work that names a place after a space has what was executed there.
 WHAT = ("n", "p50", "p99", "total", "interrupts", "switches", "own", "kicks",
         "device_requests", "device_kicks", "device_interrupts", "device_busy",
-        "traced", "workers", "allocations", "device_descriptors", "instructions")
+        "traced", "workers", "allocations", "device_descriptors", "instructions", "copied")
 
 
 def fio_fields(report):
