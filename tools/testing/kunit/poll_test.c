@@ -11,6 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/time64.h>
 #include <linux/virtio_config.h>
@@ -732,6 +733,96 @@ static void sleeper_is_woken_without_the_lock(struct kunit *test)
 	expect_nobody_waits(mock);
 }
 
+/**
+ * struct leaver - a sleeper that has got a signal
+ * @sleeper: what it waits for
+ * @mock: the device
+ * @begun: it is about to wait
+ * @ended: what virtiofs_vq_wait() has returned
+ * @over: completed after that
+ */
+struct leaver {
+	struct sleeper *sleeper;
+	struct mock_device *mock;
+	bool begun;
+	bool ended;
+	struct completion over;
+};
+
+static int leaver_run(void *data)
+{
+	struct leaver *leaver = data;
+
+	allow_signal(SIGINT);
+	send_sig(SIGINT, current, 1);
+	WRITE_ONCE(leaver->begun, true);
+	leaver->ended = virtiofs_vq_wait(plain_vq(leaver->mock),
+					 &leaver->sleeper->waiter,
+					 MOCK_PATIENCE);
+	complete(&leaver->over);
+	return 0;
+}
+
+/* Under this lock @flag becomes true soon, or the test will say what is wrong */
+static void spin_until(const bool *flag)
+{
+	unsigned long limit;
+
+	for (limit = 0; limit < USEC_PER_SEC && !READ_ONCE(*flag); limit++)
+		udelay(1);
+}
+
+/*
+ * Who waits on @cpus[0] has a signal, and comes to the wake-up's lock before the answer
+ * from @cpus[1] does.
+ */
+static void leave_before_the_wake_up(struct leaver *leaver, unsigned int *cpus)
+{
+	struct answer answer = { .mock = leaver->mock };
+	struct virtiofs_waiter *waiter = &leaver->sleeper->waiter;
+	struct task_struct *task;
+	unsigned long flags;
+
+	task = kthread_create(leaver_run, leaver, "leaver");
+	KUNIT_ASSERT_FALSE(leaver->mock->test, IS_ERR(task));
+	kthread_bind(task, cpus[0]);
+	INIT_WORK_ONSTACK(&answer.work, answer_run);
+	raw_spin_lock_irqsave(&waiter->end.wait.lock, flags);
+	wake_up_process(task);
+	spin_until(&leaver->begun);
+	udelay(USEC_PER_MSEC);
+	schedule_work_on(cpus[1], &answer.work);
+	spin_until(&waiter->answered);
+	raw_spin_unlock_irqrestore(&waiter->end.wait.lock, flags);
+	flush_work(&answer.work);
+	destroy_work_on_stack(&answer.work);
+	wait_for_completion(&leaver->over);
+}
+
+/* It goes on only when it was woken, as its memory is on its stack */
+static void sleeper_that_leaves_too_late_waits_to_be_woken(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct leaver leaver = { .mock = mock };
+	unsigned int cpu, nr = 0, cpus[2];
+
+	if (num_online_cpus() < 3)
+		kunit_skip(test, "there are fewer than three CPUs");
+	init_completion(&leaver.over);
+	leaver.sleeper = sleepers(mock, 1);
+	migrate_disable();
+	for_each_online_cpu(cpu) {
+		if (cpu != smp_processor_id() && nr < ARRAY_SIZE(cpus))
+			cpus[nr++] = cpu;
+	}
+	leave_before_the_wake_up(&leaver, cpus);
+	migrate_enable();
+	KUNIT_EXPECT_TRUE(test, leaver.ended);
+	KUNIT_EXPECT_FALSE(test, completion_done(&leaver.sleeper->waiter.end));
+	expect_good(test, leaver.sleeper->req);
+	expect_nobody_waits(mock);
+}
+
 /* Its priority may be low, or its group may have had its share of the CPU */
 static void sleeper_is_told_while_who_was_woken_does_not_run(struct kunit *test)
 {
@@ -821,6 +912,8 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(who_was_woken_keeps_nobody_of_another_cpu_waiting,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_woken_without_the_lock, shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_that_leaves_too_late_waits_to_be_woken,
+			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_who_was_woken_does_not_run,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(who_looks_lets_those_run_who_have_their_reply,
