@@ -12,7 +12,6 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
-#include <linux/virtio_config.h>
 
 #include "virtiofs_trace.h"
 #include "virtqueue_internal.h"

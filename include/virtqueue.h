@@ -41,8 +41,8 @@ enum {
 
 /**
  * struct virtiofs_buf - a request's place in a queue, with memory of its own
- * @node: on the queue's list of free bufs, on that of those in the ring, or on
- *	a batch of completed ones
+ * @node: on one of the queue's lists (free, in the ring, taken, answered), or on a
+ *	batch of completed ones
  * @link: the submission that has this place
  * @nr: how many submissions have it, @link and those linked behind it
  * @waiter: who waits for its end, or NULL
