@@ -214,7 +214,7 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	buf->len = len;
 	buf->error = error;
 	vq->nr_in_ring -= buf->nr;
-	buf->others = vq->nr_in_ring;
+	buf->others = vq->nr_in_ring && vq->nr_cpus == 1;
 	vq->bytes_in += len;
 	if (!waiter) {
 		if (vq->looking)

@@ -43,7 +43,7 @@ struct plain {
  * @ends: how often done() was called
  * @turn: how many requests had ended before
  * @had_buf: done() was given a reply
- * @others: done() was told that there were others in the ring
+ * @others: done() was told that its CPU had others in the ring
  * @task: who has called done(), for comparison
  * @nice: the nice value of who has called done()
  * @error: what done() was told

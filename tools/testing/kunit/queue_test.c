@@ -210,20 +210,37 @@ static void replies_out_of_order_reach_their_requests(struct kunit *test)
 	expect_answered(test, reqs, SMALL_ROOM);
 }
 
-static void end_is_told_whether_there_are_others(struct kunit *test)
+/* Two are answered one by one, by the device of a queue that so many CPUs share */
+static struct plain_req *end_two(struct kunit *test, unsigned int nr_cpus)
 {
 	struct mock_chain *chains = new_chains(test, 2);
 	struct mock_device *mock = small_device(test);
 	struct plain_req *reqs = plain_reqs(mock, 2);
 	unsigned int i;
 
+	plain_vq(mock)->nr_cpus = nr_cpus;
 	submit_all(mock, reqs, 2);
 	KUNIT_ASSERT_EQ(test, 2, pop_all(mock, chains, 2));
 	for (i = 0; i < 2; i++) {
 		plain_answer(mock, &chains[i]);
 		plain_wait(mock, i + 1);
 	}
+	return reqs;
+}
+
+static void end_is_told_whether_its_cpu_has_others(struct kunit *test)
+{
+	struct plain_req *reqs = end_two(test, 1);
+
 	KUNIT_EXPECT_TRUE(test, reqs[0].others);
+	KUNIT_EXPECT_FALSE(test, reqs[1].others);
+}
+
+static void end_is_not_told_of_others_that_may_be_elsewhere(struct kunit *test)
+{
+	struct plain_req *reqs = end_two(test, 2);
+
+	KUNIT_EXPECT_FALSE(test, reqs[0].others);
 	KUNIT_EXPECT_FALSE(test, reqs[1].others);
 }
 
@@ -616,7 +633,8 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(submit_on_full_ring_waits_its_turn),
 	KUNIT_CASE(backlog_is_fifo),
 	KUNIT_CASE(replies_out_of_order_reach_their_requests),
-	KUNIT_CASE(end_is_told_whether_there_are_others),
+	KUNIT_CASE(end_is_told_whether_its_cpu_has_others),
+	KUNIT_CASE(end_is_not_told_of_others_that_may_be_elsewhere),
 	KUNIT_CASE(long_request_is_not_overtaken),
 	KUNIT_CASE(request_as_long_as_the_ring_gets_through),
 	KUNIT_CASE(drain_returns_when_all_has_ended),

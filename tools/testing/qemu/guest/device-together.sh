@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 #
 # Requests that a task submits together: the device is notified once for all of them, and
-# whom the first reply wakes has the CPU before somebody looks for the others.
+# whom the first reply wakes has the CPU before somebody looks for the others, if it is the
+# only CPU of the queue.
 
 . /guest/lib.sh
 
@@ -62,12 +63,20 @@ claim those_of_one_call_are_kicked_for_once test $((kicks * 10)) -le "$requests"
 ends reads 1
 claim end_of_a_read_that_is_alone_is_for_the_same_worker test "$later" -gt 0
 claim and_never_for_one_of_high_priority test "$first" -eq 0
-ends reads 16
-claim ends_of_many_reads_are_for_one_of_high_priority test "$first" -gt 0
 ends writes 1
 claim_equal write_that_is_alone_ends_at_once "0 0" "$later $first"
-ends writes 16
-claim ends_of_many_writes_are_for_one_of_high_priority test "$first" -gt 0
+if [ "$(nproc)" -eq 1 ]; then
+	ends reads 16
+	claim ends_of_many_reads_are_for_one_of_high_priority test "$first" -gt 0
+	ends writes 16
+	claim ends_of_many_writes_are_for_one_of_high_priority test "$first" -gt 0
+else
+	ends reads 16
+	claim ends_of_many_reads_are_for_the_same_worker test "$later" -gt 0
+	claim_equal and_none_for_one_of_high_priority 0 "$first"
+	ends writes 16
+	claim_equal many_writes_end_at_once "0 0" "$later $first"
+fi
 
 claim share_unmounts umount /mnt
 plan
