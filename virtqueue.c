@@ -402,11 +402,13 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 
 /*
  * Something has come into the ring that nobody waits for here.  Its submitter may do so
- * elsewhere, and then the worker looks for the reply.
+ * elsewhere, and then the worker looks for the reply, unless CPUs share the queue and
+ * others are under way: what it takes for them may be for tasks of other CPUs.
  */
-static void vq_look_for(struct virtiofs_vq *vq)
+static void vq_look_for(struct virtiofs_vq *vq, bool alone)
 {
-	if (vq->reaping || !virtiofs_vq_set_submitter(vq))
+	if (vq->reaping || (vq->nr_cpus > 1 && !alone) ||
+	    !virtiofs_vq_set_submitter(vq))
 		return;
 	vq_call_worker(vq);
 	if (!vq_needs_callbacks(vq))
@@ -424,7 +426,7 @@ static void vq_look_for(struct virtiofs_vq *vq)
 void virtiofs_vq_submit_for(struct virtiofs_vq *vq, struct llist_node *link,
 			    struct virtiofs_waiter *waiter)
 {
-	bool notify = false;
+	bool notify = false, alone;
 
 	/*
 	 * The ring is notified without the lock, since that may be a slow exit
@@ -435,12 +437,13 @@ void virtiofs_vq_submit_for(struct virtiofs_vq *vq, struct llist_node *link,
 	scoped_guard(vq, vq) {
 		vq->pending++;
 		fifo_push(&vq->backlog, link);
+		alone = !vq->nr_in_ring;
 		/* An older backlog waits for a completion, which will feed the ring */
 		if (vq->backlog.first == link && vq_fill(vq)) {
 			if (waiter)
 				vq_attach(vq, link, waiter);
 			else
-				vq_look_for(vq);
+				vq_look_for(vq, alone);
 			notify = vq_kick_prepare(vq);
 		}
 	}
@@ -474,15 +477,16 @@ void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
  */
 void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo)
 {
-	bool notify = false;
+	bool notify = false, alone;
 
 	/* See virtiofs_vq_submit_for() */
 	guard(rcu)();
 	scoped_guard(vq, vq) {
 		vq->pending += fifo->nr;
 		fifo_splice(&vq->backlog, fifo);
+		alone = !vq->nr_in_ring;
 		if (vq->backlog.first && vq_fill(vq)) {
-			vq_look_for(vq);
+			vq_look_for(vq, alone);
 			notify = vq_kick_prepare(vq);
 		}
 	}

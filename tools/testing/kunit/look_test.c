@@ -293,6 +293,41 @@ static void worker_does_not_look_while_the_submitter_runs(struct kunit *test)
 	expect_rest(mock);
 }
 
+/* Is the worker called to look for one of several that come when the device has another? */
+static bool looks_beside_others(struct kunit *test, unsigned int nr_cpus)
+{
+	struct mock_device *mock = device(test, LONG);
+	struct plain_req *reqs = plain_reqs(mock, 1 + VAIN);
+	struct virtiofs_vq *vq = plain_vq(mock);
+	unsigned int i;
+	bool called;
+
+	vq->nr_cpus = nr_cpus;
+	disable_work(&vq->work);
+	/* For the first one it is not even asked to */
+	virtiofs_vqs_set_look(vq->vqs, 0);
+	plain_submit(mock, &reqs[0]);
+	virtiofs_vqs_set_look(vq->vqs, LONG);
+	for (i = 1; i <= VAIN && !vq->submitter; i++) {
+		schedule_timeout_uninterruptible(1);
+		plain_submit(mock, &reqs[i]);
+	}
+	called = vq->submitter;
+	virtiofs_vqs_kill(vq->vqs);
+	expect_rest(mock);
+	return called;
+}
+
+static void worker_looks_beside_others_of_its_cpu(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, looks_beside_others(test, 1));
+}
+
+static void worker_does_not_look_beside_those_of_other_cpus(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, looks_beside_others(test, 2));
+}
+
 /* Who waits has a reply for itself, whatever the worker looks for */
 static void sleeper_is_told_while_the_worker_looks(struct kunit *test)
 {
@@ -343,6 +378,7 @@ static void kill_takes_the_ring_from_a_worker_that_shall_look(struct kunit *test
 	struct plain_req *reqs = plain_reqs(mock, VAIN);
 	unsigned int i, nr = 0;
 
+	plain_vq(mock)->nr_cpus = 1;
 	disable_work(&plain_vq(mock)->work);
 	while (nr < VAIN && !plain_vq(mock)->submitter) {
 		schedule_timeout_uninterruptible(1);
@@ -390,6 +426,10 @@ static struct kunit_case look_cases[] = {
 	KUNIT_CASE_PARAM(worker_that_looks_in_vain_is_rarely_called,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(worker_does_not_look_while_the_submitter_runs,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(worker_looks_beside_others_of_its_cpu,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(worker_does_not_look_beside_those_of_other_cpus,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_the_worker_looks,
 			 shape_gen_params),
