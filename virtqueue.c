@@ -816,6 +816,29 @@ static void vq_timer(struct timer_list *timer)
 	}
 }
 
+/*
+ * Shall the worker take what the device has returned, as it has to end it?  The interrupt
+ * may have come to a task that holds a lock of the FUSE client, for which others spin.
+ * Sleepers need not wait for the worker, unless it and they are of the same CPU and it
+ * begins at once.
+ */
+static bool vq_is_for_worker(struct virtiofs_vq *vq)
+{
+	if (!virtiofs_vq_nr_unwaited(vq))
+		return false;
+	return !vq->nr_asleep || (vq->nr_cpus == 1 && !vq->working);
+}
+
+static void vq_interrupt(struct virtiofs_vq *vq)
+{
+	if (vq_is_for_worker(vq)) {
+		vq_disarm(vq);
+		vq_call_worker(vq);
+	} else {
+		virtiofs_vq_look(vq);
+	}
+}
+
 /**
  * virtiofs_vq_callback() - the device has returned something
  * @ring: the virtqueue
@@ -835,7 +858,7 @@ void virtiofs_vq_callback(struct virtqueue *ring)
 		vq->interrupts++;
 		/* A device that interrupts before it is told to finds no ring */
 		if (!vq->dead && likely(vq->ring))
-			virtiofs_vq_look(vq);
+			vq_interrupt(vq);
 	}
 }
 

@@ -260,12 +260,6 @@ bool virtiofs_vq_is_keen(struct virtiofs_vq *vq)
 	return false;
 }
 
-/* Number of submissions in the ring that nobody waits for here */
-static unsigned int vq_nr_unwaited(struct virtiofs_vq *vq)
-{
-	return vq->nr_in_ring - vq->nr_polled - vq->nr_asleep;
-}
-
 /* Returns for how long, or 0 if there is nothing to look for */
 static u64 vq_begin_look(struct virtiofs_vq *vq)
 {
@@ -273,7 +267,7 @@ static u64 vq_begin_look(struct virtiofs_vq *vq)
 	u64 ns = 0;
 
 	scoped_guard(vq, vq) {
-		if (vq_nr_unwaited(vq) && list_empty(&vq->taken)) {
+		if (virtiofs_vq_nr_unwaited(vq) && list_empty(&vq->taken)) {
 			oldest = list_first_entry(&vq->in_ring,
 						  struct virtiofs_buf, node);
 			ns = vq_look_ns(READ_ONCE(vq->look_ns), oldest);

@@ -227,8 +227,9 @@ struct virtiofs_vq_stats {
  * @bytes_in: see struct virtiofs_vq_stats
  *
  * Whenever the device has a request that nobody looks for, @callbacks or @reaping
- * is true, and @callbacks if somebody sleeps for it; or @nr_woken is not 0 and @timer is
- * pending: at each end of a lock hold, so that no completion is left to itself.
+ * is true, and if somebody sleeps for it @callbacks, unless the interrupt has just called
+ * @work; or @nr_woken is not 0 and @timer is pending: at each end of a lock hold, so that no
+ * completion is left to itself.
  *
  * A submission is deferred, on the backlog, in the ring, its waiter's, on a batch of
  * the worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is

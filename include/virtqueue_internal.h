@@ -38,6 +38,12 @@ void virtiofs_vq_ended(struct virtiofs_vq *vq, unsigned int nr,
 bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link);
 void virtiofs_vq_detach(struct virtiofs_vq *vq);
 
+/* Number of submissions in the ring that nobody waits for here */
+static inline unsigned int virtiofs_vq_nr_unwaited(const struct virtiofs_vq *vq)
+{
+	return vq->nr_in_ring - vq->nr_polled - vq->nr_asleep;
+}
+
 /* virtqueue_wait.c */
 bool virtiofs_vq_set_submitter(struct virtiofs_vq *vq);
 bool virtiofs_vq_is_keen(struct virtiofs_vq *vq);

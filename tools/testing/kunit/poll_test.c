@@ -398,6 +398,87 @@ static void one_interrupt_ends_what_is_waited_for_and_what_is_not(struct kunit *
 	expect_good(test, &reqs[1]);
 }
 
+/**
+ * struct meeting - an interrupt that is for two requests
+ * @nr_cpus: so many share the queue
+ * @sleeps: somebody sleeps for one of them
+ * @working: the worker has something to end
+ */
+struct meeting {
+	unsigned int nr_cpus;
+	bool sleeps;
+	bool working;
+};
+
+/* How many does the interrupt leave in the ring?  The worker never runs. */
+static unsigned int left_by_interrupt(struct kunit *test,
+				      const struct meeting *meeting)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	struct virtiofs_vq *vq = plain_vq(mock);
+	struct mock_chain chain;
+	struct waiter waiter;
+	unsigned int left;
+	s64 len;
+
+	vq->nr_cpus = meeting->nr_cpus;
+	disable_work(&vq->work);
+	plain_submit(mock, &reqs[0]);
+	if (meeting->sleeps)
+		waiter_start(&waiter, mock, &reqs[1], 0, MOCK_PATIENCE);
+	else
+		plain_submit(mock, &reqs[1]);
+	vq->working = meeting->working;
+	KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, &chain));
+	len = plain_serve(mock, REQUESTS, &chain);
+	mock_push(mock, REQUESTS, chain.head, len);
+	plain_answer_one(mock);
+	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
+	left = vq->nr_in_ring;
+	virtiofs_vqs_kill(vq->vqs);
+	if (meeting->sleeps)
+		waiter_end(&waiter);
+	expect_good(test, &reqs[0]);
+	expect_good(test, &reqs[1]);
+	expect_nobody_waits(mock);
+	return left;
+}
+
+static void interrupt_leaves_to_the_worker_what_nobody_waits_for(struct kunit *test)
+{
+	const struct meeting idle = { .nr_cpus = 1 };
+	const struct meeting shared = { .nr_cpus = 2, .working = true };
+
+	KUNIT_EXPECT_EQ(test, 2, left_by_interrupt(test, &idle));
+	KUNIT_EXPECT_EQ(test, 2, left_by_interrupt(test, &shared));
+}
+
+static void sleeper_does_not_wait_for_a_worker_of_another_cpu(struct kunit *test)
+{
+	const struct meeting shared = { .nr_cpus = 2, .sleeps = true };
+
+	KUNIT_EXPECT_EQ(test, 0, left_by_interrupt(test, &shared));
+}
+
+static void sleeper_waits_for_an_idle_worker_of_its_cpu(struct kunit *test)
+{
+	const struct meeting idle = { .nr_cpus = 1, .sleeps = true };
+
+	KUNIT_EXPECT_EQ(test, 2, left_by_interrupt(test, &idle));
+}
+
+static void sleeper_does_not_wait_for_the_ends_of_others(struct kunit *test)
+{
+	const struct meeting busy = {
+		.nr_cpus = 1,
+		.sleeps = true,
+		.working = true,
+	};
+
+	KUNIT_EXPECT_EQ(test, 0, left_by_interrupt(test, &busy));
+}
+
 /* Wait until the device has so many requests */
 static void wait_in_flight(struct mock_device *mock, u64 nr)
 {
@@ -896,6 +977,14 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(sleeper_that_leaves_lets_the_worker_end_its_request,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(one_interrupt_ends_what_is_waited_for_and_what_is_not,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(interrupt_leaves_to_the_worker_what_nobody_waits_for,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_does_not_wait_for_a_worker_of_another_cpu,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_waits_for_an_idle_worker_of_its_cpu,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(sleeper_does_not_wait_for_the_ends_of_others,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(room_of_a_sleeper_is_for_the_backlog, shape_gen_params),
 	KUNIT_CASE_PARAM(answer_meets_a_sleeper_that_leaves, shape_gen_params),
