@@ -112,16 +112,8 @@ static void glue_write_request(struct fuse_req *req, void *memory)
 		virtiofs_init_offer(memory + sizeof(req->in.h));
 }
 
-typedef bool (*glue_sgl_fn)(struct virtiofs_sgl *sgl, struct page *page,
-			    unsigned int len, unsigned int offset);
-
-static bool glue_map_memory(struct virtiofs_sgl *sgl, glue_sgl_fn add,
-			    void *memory, unsigned int len)
-{
-	return add(sgl, virt_to_page(memory), len, offset_in_page(memory));
-}
-
-static bool glue_map_pages(struct virtiofs_sgl *sgl, glue_sgl_fn add,
+static bool glue_map_pages(struct virtiofs_sgl *sgl,
+			   enum dma_data_direction dir,
 			   struct fuse_args *args, unsigned int len)
 {
 	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
@@ -129,7 +121,8 @@ static bool glue_map_pages(struct virtiofs_sgl *sgl, glue_sgl_fn add,
 
 	for (i = 0; i < glue_nr_pages(ap) && len; i++) {
 		run = min(len, ap->descs[i].length);
-		if (!add(sgl, glue_page(ap, i), run, ap->descs[i].offset))
+		if (!virtiofs_sgl_add(sgl, dir, glue_page(ap, i), run,
+				      ap->descs[i].offset))
 			return false;
 		len -= run;
 	}
@@ -153,11 +146,11 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 		wake_up(&req->waitq);
 
 	glue_write_request(req, memory);
-	if (!glue_map_memory(sgl, virtiofs_sgl_out, memory,
-			     glue_request_len(args)))
+	if (!virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, memory,
+				     glue_request_len(args)))
 		return -E2BIG;
 	if (args->in_pages &&
-	    !glue_map_pages(sgl, virtiofs_sgl_out, args,
+	    !glue_map_pages(sgl, DMA_TO_DEVICE, args,
 			    args->in_args[args->in_numargs - 1].size))
 		return -E2BIG;
 	if (!len)
@@ -165,10 +158,11 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 
 	/* What the device does not write must not be an earlier reply */
 	memset(memory + offset, 0, len);
-	if (!glue_map_memory(sgl, virtiofs_sgl_in, memory + offset, len))
+	if (!virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, memory + offset,
+				     len))
 		return -E2BIG;
 	if (args->out_pages &&
-	    !glue_map_pages(sgl, virtiofs_sgl_in, args,
+	    !glue_map_pages(sgl, DMA_FROM_DEVICE, args,
 			    args->out_args[args->out_numargs - 1].size))
 		return -E2BIG;
 	return 1;

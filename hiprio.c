@@ -73,11 +73,6 @@ static struct virtiofs_interrupt *hiprio_interrupt_of(struct llist_node *link)
 			    head);
 }
 
-static void hiprio_out(struct virtiofs_sgl *sgl, void *msg, unsigned int len)
-{
-	virtiofs_sgl_out(sgl, virt_to_page(msg), len, offset_in_page(msg));
-}
-
 static int hiprio_map_interrupt(struct llist_node *link,
 				struct virtiofs_buf *buf,
 				struct virtiofs_sgl *sgl)
@@ -93,9 +88,9 @@ static int hiprio_map_interrupt(struct llist_node *link,
 		.arg.unique = interrupt->unique,
 	};
 	trace_virtiofs_hiprio(FUSE_INTERRUPT, 1, interrupt->unique);
-	hiprio_out(sgl, msg, msg->in.len);
-	virtiofs_sgl_in(sgl, virt_to_page(&msg->out), sizeof(msg->out),
-			offset_in_page(&msg->out));
+	virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, msg, msg->in.len);
+	virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, &msg->out,
+				sizeof(msg->out));
 	return 1;
 }
 
@@ -113,7 +108,7 @@ static int hiprio_map_forget(struct llist_node *link, struct virtiofs_buf *buf,
 		.arg.nlookup = forget->nlookup,
 	};
 	trace_virtiofs_hiprio(FUSE_FORGET, 1, 0);
-	hiprio_out(sgl, msg, sizeof(*msg));
+	virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, msg, sizeof(*msg));
 	return 1;
 }
 
@@ -148,7 +143,7 @@ static int hiprio_map_batch(struct llist_node *link, struct virtiofs_buf *buf,
 	};
 	msg->arg = (struct fuse_batch_forget_in){ .count = nr };
 	trace_virtiofs_hiprio(FUSE_BATCH_FORGET, nr, 0);
-	hiprio_out(sgl, msg, msg->in.len);
+	virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, msg, msg->in.len);
 	return nr;
 }
 

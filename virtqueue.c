@@ -8,6 +8,7 @@
  */
 
 #include <linux/completion.h>
+#include <linux/dma-direction.h>
 #include <linux/ktime.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -26,7 +27,7 @@
 #define VQ_ROUNDS	8
 
 /**
- * virtiofs_vq_unlock() - drop the lock of a queue, and wake up whose replies were taken
+ * virtiofs_vq_unlock_wake() - drop the lock of a queue, and wake up whose replies were taken
  * @vq: the queue
  * @flags: of spin_lock_irqsave()
  *
@@ -35,16 +36,12 @@
  *
  * Context: under the queue's lock.  Use guard(vq).
  */
-void virtiofs_vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
+void virtiofs_vq_unlock_wake(struct virtiofs_vq *vq, unsigned long flags)
 	__releases(&vq->lock)
 {
 	struct virtiofs_buf *buf, *next;
 	LIST_HEAD(answered);
 
-	if (list_empty(&vq->answered)) {
-		spin_unlock_irqrestore(&vq->lock, flags);
-		return;
-	}
 	list_splice_init(&vq->answered, &answered);
 	/* Nor shall they wait until this task has the CPU again */
 	preempt_disable();
@@ -54,16 +51,28 @@ void virtiofs_vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
 	preempt_enable();
 }
 
-/*
- * Add a run of bytes behind the entries that the device reads (@first is 0)
- * or writes, as a part of the last entry where it goes on in memory.
+/**
+ * virtiofs_sgl_add() - add bytes that the device reads or writes
+ * @sgl: scatterlist that a map() function fills
+ * @dir: DMA_TO_DEVICE, or DMA_FROM_DEVICE, which come after those
+ * @page: first page of the bytes
+ * @len: number of bytes
+ * @offset: where they begin in @page
+ *
+ * Runs that follow each other in memory take one descriptor.
+ *
+ * Context: map().
+ * Return: false if the request needs more descriptors than the ring has.
  */
-static bool sgl_add(struct virtiofs_sgl *sgl, unsigned int first,
-		    unsigned int *nr, struct page *page, unsigned int len,
-		    unsigned int offset)
+bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, enum dma_data_direction dir,
+		      struct page *page, unsigned int len, unsigned int offset)
 {
+	bool in = dir == DMA_FROM_DEVICE;
+	unsigned int *nr = in ? &sgl->nr_in : &sgl->nr_out;
+	unsigned int first = in ? sgl->nr_out : 0;
 	struct scatterlist *sg;
 
+	*(in ? &sgl->len_in : &sgl->len_out) += len;
 	if (*nr) {
 		sg = &sgl->sg[first + *nr - 1];
 		if (sg_phys(sg) + sg->length == page_to_phys(page) + offset &&
@@ -81,42 +90,6 @@ static bool sgl_add(struct virtiofs_sgl *sgl, unsigned int first,
 	sg_set_page(sg, page, len, offset);
 	sg_mark_end(sg);
 	return true;
-}
-
-/**
- * virtiofs_sgl_out() - add bytes that the device reads
- * @sgl: scatterlist that a map() function fills
- * @page: first page of the bytes
- * @len: number of bytes
- * @offset: where they begin in @page
- *
- * Runs that follow each other in memory take one descriptor.
- *
- * Context: map(), before the first virtiofs_sgl_in().
- * Return: false if the request needs more descriptors than the ring has.
- */
-bool virtiofs_sgl_out(struct virtiofs_sgl *sgl, struct page *page,
-		      unsigned int len, unsigned int offset)
-{
-	sgl->len_out += len;
-	return sgl_add(sgl, 0, &sgl->nr_out, page, len, offset);
-}
-
-/**
- * virtiofs_sgl_in() - add bytes that the device writes
- * @sgl: scatterlist that a map() function fills
- * @page: first page of the bytes
- * @len: number of bytes
- * @offset: where they begin in @page
- *
- * Context: map(), after the last virtiofs_sgl_out().
- * Return: false if the request needs more descriptors than the ring has.
- */
-bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
-		     unsigned int len, unsigned int offset)
-{
-	sgl->len_in += len;
-	return sgl_add(sgl, sgl->nr_out, &sgl->nr_in, page, len, offset);
 }
 
 /*
@@ -309,10 +282,12 @@ static void vq_arm_now(struct virtiofs_vq *vq)
  */
 void virtiofs_vq_arm(struct virtiofs_vq *vq)
 {
-	if (!vq->nr_woken)
-		vq_arm_now(vq);
-	else if (!vq->callbacks && vq_needs_callbacks(vq))
+	if (vq->callbacks || !vq_needs_callbacks(vq))
+		return;
+	if (vq->nr_woken)
 		timer_reduce(&vq->timer, jiffies + VQ_LOOK_DELAY);
+	else
+		vq_arm_now(vq);
 }
 
 /**

@@ -9,9 +9,11 @@
 #define _VIRTIOFS_VIRTQUEUE_H
 
 #include <linux/completion.h>
+#include <linux/dma-direction.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
@@ -125,11 +127,11 @@ struct virtiofs_sgl {
 /**
  * struct virtiofs_vq_ops - the submitter's side of a queue
  * @map: Describe the submission at @link, its headers and arguments copied to
- *	@buf, with virtiofs_sgl_out() and then virtiofs_sgl_in().  Those that
- *	are linked behind it, up to a NULL, wait as well, and may become a part
- *	of the same request.  May be called several times before the ring takes
- *	the request.  Returns the number of submissions in it, or -errno that
- *	ends the one at @link.  Context: under the queue's lock.
+ *	@buf, with virtiofs_sgl_add().  Those that are linked behind it, up to
+ *	a NULL, wait as well, and may become a part of the same request.  May
+ *	be called several times before the ring takes the request.  Returns
+ *	the number of submissions in it, or -errno that ends the one at
+ *	@link.  Context: under the queue's lock.
  * @done: The submissions at @link have ended: @buf->nr of them, with the reply
  *	in @buf; or one, if @buf is NULL because the device never had it.
  *	@error is 0 when the device returned the request, else the reason.
@@ -333,10 +335,26 @@ struct virtiofs_vqs {
 	struct virtiofs_vq vq[] __counted_by(nr);
 };
 
-bool virtiofs_sgl_out(struct virtiofs_sgl *sgl, struct page *page,
-		      unsigned int len, unsigned int offset);
-bool virtiofs_sgl_in(struct virtiofs_sgl *sgl, struct page *page,
-		     unsigned int len, unsigned int offset);
+bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, enum dma_data_direction dir,
+		      struct page *page, unsigned int len, unsigned int offset);
+
+/**
+ * virtiofs_sgl_add_memory() - add bytes of the kernel's linear mapping
+ * @sgl: scatterlist that a map() function fills
+ * @dir: see virtiofs_sgl_add()
+ * @memory: the bytes
+ * @len: how many they are
+ *
+ * Context: map().
+ * Return: as virtiofs_sgl_add().
+ */
+static inline bool virtiofs_sgl_add_memory(struct virtiofs_sgl *sgl,
+					   enum dma_data_direction dir,
+					   void *memory, unsigned int len)
+{
+	return virtiofs_sgl_add(sgl, dir, virt_to_page(memory), len,
+				offset_in_page(memory));
+}
 
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
 void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo);

@@ -13,8 +13,18 @@
 extern struct workqueue_struct *virtiofs_wq;
 
 /* virtqueue.c */
-void virtiofs_vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
+void virtiofs_vq_unlock_wake(struct virtiofs_vq *vq, unsigned long flags)
 	__releases(&vq->lock);
+
+static inline void virtiofs_vq_unlock(struct virtiofs_vq *vq,
+				      unsigned long flags)
+	__releases(&vq->lock)
+{
+	if (likely(list_empty(&vq->answered)))
+		spin_unlock_irqrestore(&vq->lock, flags);
+	else
+		virtiofs_vq_unlock_wake(vq, flags);
+}
 
 /* guard(vq)() and scoped_guard(vq, ...) hold the lock of a queue, interrupts off */
 DEFINE_LOCK_GUARD_1(vq, struct virtiofs_vq,

@@ -32,16 +32,16 @@ static int plain_map(struct llist_node *link, struct virtiofs_buf *buf,
 
 	memcpy(buf->data + PLAIN_OUT, &req->number, sizeof(u32));
 	memset(buf->data + PLAIN_IN, 0, sizeof(u32));
-	if (!virtiofs_sgl_out(sgl, virt_to_page(buf->data), sizeof(u32),
-			      offset_in_page(buf->data + PLAIN_OUT)))
+	if (!virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, buf->data + PLAIN_OUT,
+				     sizeof(u32)))
 		return -E2BIG;
 	/* One byte of each, so that they do not merge */
 	for (i = 0; i < req->segs; i++) {
-		if (!virtiofs_sgl_out(sgl, req->pages, 1, 2 * i))
+		if (!virtiofs_sgl_add(sgl, DMA_TO_DEVICE, req->pages, 1, 2 * i))
 			return -E2BIG;
 	}
-	if (!virtiofs_sgl_in(sgl, virt_to_page(buf->data), sizeof(u32),
-			     offset_in_page(buf->data + PLAIN_IN)))
+	if (!virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, buf->data + PLAIN_IN,
+				     sizeof(u32)))
 		return -E2BIG;
 	return 1;
 }
