@@ -18,7 +18,7 @@
 #include "virtqueue_internal.h"
 
 /* So many bytes more, and a device may take a nanosecond longer to copy them */
-#define VQ_BYTES_PER_NS	4
+#define VQ_BYTES_PER_NS	2
 
 /* How long each CPU had been idle when others last wanted it from who polled */
 static DEFINE_PER_CPU(u64, vq_idle_us);

@@ -16,6 +16,13 @@ extern struct workqueue_struct *virtiofs_wq;
 void virtiofs_vq_unlock_wake(struct virtiofs_vq *vq, unsigned long flags)
 	__releases(&vq->lock);
 
+/**
+ * virtiofs_vq_unlock() - drop the lock of a queue
+ * @vq: the queue
+ * @flags: of spin_lock_irqsave()
+ *
+ * Context: under the queue's lock.  See virtiofs_vq_unlock_wake().
+ */
 static inline void virtiofs_vq_unlock(struct virtiofs_vq *vq,
 				      unsigned long flags)
 	__releases(&vq->lock)
@@ -48,7 +55,13 @@ void virtiofs_vq_ended(struct virtiofs_vq *vq, unsigned int nr,
 bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link);
 void virtiofs_vq_detach(struct virtiofs_vq *vq);
 
-/* Number of submissions in the ring that nobody waits for here */
+/**
+ * virtiofs_vq_nr_unwaited() - how many that nobody waits for here does the ring have?
+ * @vq: the queue
+ *
+ * Context: under the queue's lock.
+ * Return: number of submissions.
+ */
 static inline unsigned int virtiofs_vq_nr_unwaited(const struct virtiofs_vq *vq)
 {
 	return vq->nr_in_ring - vq->nr_polled - vq->nr_asleep;
