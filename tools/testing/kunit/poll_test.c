@@ -435,6 +435,9 @@ static unsigned int left_by_interrupt(struct kunit *test,
 	mock_push(mock, REQUESTS, chain.head, len);
 	plain_answer_one(mock);
 	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
+	/* Where it is the tick that brings them, it has not come yet */
+	irq_work_sync(&mock->queue[REQUESTS].irq);
+	KUNIT_EXPECT_EQ(test, 1, vq->interrupts);
 	left = vq->nr_in_ring;
 	virtiofs_vqs_kill(vq->vqs);
 	if (meeting->sleeps)
