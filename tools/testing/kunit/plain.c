@@ -35,9 +35,10 @@ static int plain_map(struct llist_node *link, struct virtiofs_buf *buf,
 	if (!virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, buf->data + PLAIN_OUT,
 				     sizeof(u32)))
 		return -E2BIG;
-	/* One byte of each, so that they do not merge */
+	/* They do not merge */
 	for (i = 0; i < req->segs; i++) {
-		if (!virtiofs_sgl_add(sgl, DMA_TO_DEVICE, req->pages, 1, 2 * i))
+		if (!virtiofs_sgl_add(sgl, DMA_TO_DEVICE, req->pages,
+				      req->seg_len, i * (req->seg_len + 1)))
 			return -E2BIG;
 	}
 	if (!virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, buf->data + PLAIN_IN,
@@ -200,6 +201,7 @@ struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr)
 		reqs[i].plain = plain_of(mock);
 		reqs[i].number = i + 1;
 		reqs[i].pages = ZERO_PAGE(0);
+		reqs[i].seg_len = 1;
 	}
 	return reqs;
 }

@@ -35,8 +35,9 @@ struct plain {
  * @link: for the queue
  * @plain: the driver's data
  * @number: what the request says; the honest reply is its complement
- * @segs: number of further pages that it comes with
- * @pages: the pages
+ * @segs: number of further segments that it comes with
+ * @seg_len: number of bytes of each
+ * @pages: where they are
  * @goes_on: its end lasts until this is completed, or NULL
  * @next: is submitted at its end, or NULL
  * @meanwhile: work for the CPU and at the priority of the worker, or NULL
@@ -55,6 +56,7 @@ struct plain_req {
 	struct plain *plain;
 	u32 number;
 	unsigned int segs;
+	unsigned int seg_len;
 	struct page *pages;
 	struct completion *goes_on;
 	struct plain_req *next;

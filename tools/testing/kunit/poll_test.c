@@ -6,12 +6,14 @@
 
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/gfp.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/smp.h>
 #include <linux/time64.h>
 #include <linux/virtio_config.h>
@@ -226,6 +228,45 @@ static void poller_has_what_is_taken_while_it_leaves(struct kunit *test)
 	tracepoint_synchronize_unregister();
 	expect_good(test, &reqs[0]);
 	expect_nobody_waits(mock);
+}
+
+static void see_longest(void *data, int device, const char *queue, bool ended,
+			u64 ns)
+{
+	u64 *longest = data;
+
+	*longest = max(*longest, ns);
+}
+
+static void large_request_is_looked_for_longer(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct plain_req *reqs = plain_reqs(mock, TRIES);
+	struct page *large;
+	/* What a host takes that copies two bytes in a nanosecond */
+	u64 longest = 0, wanted = SZ_2M / 2;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "the kernel is without trace events");
+	large = alloc_pages(GFP_KERNEL, get_order(SZ_2M));
+	KUNIT_ASSERT_NOT_NULL(test, large);
+	/* Nothing may end the test while this is registered */
+	KUNIT_EXPECT_EQ(test, 0,
+			register_trace_virtiofs_poll(see_longest, &longest));
+	/* If another task wants the CPU, it is not for as long */
+	for (i = 0; i < TRIES && longest < wanted; i++) {
+		reqs[i].segs = 1;
+		reqs[i].seg_len = SZ_2M;
+		reqs[i].pages = large;
+		KUNIT_EXPECT_FALSE(test, polls(mock, &reqs[i], 1));
+		plain_answer_one(mock);
+		plain_wait(mock, i + 1);
+	}
+	unregister_trace_virtiofs_poll(see_longest, &longest);
+	tracepoint_synchronize_unregister();
+	__free_pages(large, get_order(SZ_2M));
+	KUNIT_EXPECT_GE(test, longest, wanted);
 }
 
 static void dead_queue_is_not_looked_at(struct kunit *test)
@@ -973,6 +1014,7 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(full_ring_is_not_waited_for, shape_gen_params),
 	KUNIT_CASE_PARAM(poller_has_what_is_taken_while_it_leaves,
 			 shape_gen_params),
+	KUNIT_CASE_PARAM(large_request_is_looked_for_longer, shape_gen_params),
 	KUNIT_CASE_PARAM(dead_queue_is_not_looked_at, shape_gen_params),
 	KUNIT_CASE_PARAM(kill_takes_the_ring_from_a_poller, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_ends_its_request_itself, shape_gen_params),
