@@ -38,9 +38,10 @@ static char *buffer, *mapping;
 /**
  * struct work - one kind of call
  * @name: what it is called in the results
- * @less: how much less often than COUNT it is called; 0: once
+ * @less: how much less often than COUNT it is called
  * @flags: to open "file" with
  * @begin: what else is needed before
+ * @prepare: the same, before each call and not timed
  * @call: the i-th call
  * @end: takes away what @begin has made
  */
@@ -49,6 +50,7 @@ struct work {
 	unsigned int less;
 	int flags;
 	void (*begin)(void);
+	void (*prepare)(void);
 	void (*call)(size_t i);
 	void (*end)(void);
 };
@@ -146,10 +148,15 @@ static void sync_file(size_t i)
 	must(!fsync(fd), "fsync");
 }
 
+static void drop_cached(void)
+{
+	must(!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), "fadvise");
+}
+
 /* No page of the file is in the cache, and none is read before it is touched. */
 static void fault_begin(void)
 {
-	must(!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), "fadvise");
+	drop_cached();
 	mapping = mmap(NULL, FILE_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
 	must(mapping != MAP_FAILED, "mmap");
 	must(!madvise(mapping, FILE_SIZE, MADV_RANDOM), "madvise");
@@ -174,20 +181,19 @@ static void read_all(size_t i)
 }
 
 static const struct work works[] = {
-	{ "lookup_missing", 1, O_RDONLY, NULL, lookup_missing, NULL },
-	{ "getattr", 1, O_RDONLY, NULL, getattr, NULL },
-	{ "open_close", 1, O_RDONLY, NULL, open_close, NULL },
-	{ "create_unlink", 2, O_RDONLY, NULL, create_unlink, NULL },
-	{ "mkdir_rmdir", 2, O_RDONLY, NULL, mkdir_rmdir, NULL },
-	{ "readdir_1000", 40, O_RDONLY, NULL, readdir_1000, NULL },
-	{ "read_4k_direct", 1, O_RDONLY | O_DIRECT, NULL, read_4k, NULL },
-	{ "write_4k_direct", 1, O_WRONLY | O_DIRECT, NULL, write_4k, NULL },
-	{ "read_1m_direct", 10, O_RDONLY | O_DIRECT, NULL, read_1m, NULL },
-	{ "write_1m_direct", 10, O_WRONLY | O_DIRECT, NULL, write_1m, NULL },
-	{ "fsync", 2, O_WRONLY, NULL, sync_file, NULL },
-	{ "fault_cold", 1, O_RDONLY, fault_begin, fault, fault_end },
-	/* The caches are dropped by who calls the program. */
-	{ "read_cold", 0, O_RDONLY, NULL, read_all, NULL },
+	{ "lookup_missing", 1, O_RDONLY, .call = lookup_missing },
+	{ "getattr", 1, O_RDONLY, .call = getattr },
+	{ "open_close", 1, O_RDONLY, .call = open_close },
+	{ "create_unlink", 2, O_RDONLY, .call = create_unlink },
+	{ "mkdir_rmdir", 2, O_RDONLY, .call = mkdir_rmdir },
+	{ "readdir_1000", 40, O_RDONLY, .call = readdir_1000 },
+	{ "read_4k_direct", 1, O_RDONLY | O_DIRECT, .call = read_4k },
+	{ "write_4k_direct", 1, O_WRONLY | O_DIRECT, .call = write_4k },
+	{ "read_1m_direct", 10, O_RDONLY | O_DIRECT, .call = read_1m },
+	{ "write_1m_direct", 10, O_WRONLY | O_DIRECT, .call = write_1m },
+	{ "fsync", 2, O_WRONLY, .call = sync_file },
+	{ "fault_cold", 1, O_RDONLY, .begin = fault_begin, .call = fault, .end = fault_end },
+	{ "read_cold", 100, O_RDONLY, .prepare = drop_cached, .call = read_all },
 };
 
 #define NR_WORKS (sizeof(works) / sizeof(works[0]))
@@ -199,11 +205,23 @@ static size_t warm_up(void)
 	return said ? strtoul(said, NULL, 10) : WARM_UP;
 }
 
+/* Returns what the i-th call took, in ns. */
+static uint64_t call(const struct work *work, size_t i)
+{
+	uint64_t start;
+
+	if (work->prepare)
+		work->prepare();
+	start = now();
+	work->call(i);
+	return now() - start;
+}
+
 static void measure(const struct work *work, size_t count)
 {
-	size_t nr = work->less ? count / work->less : 1;
-	size_t warm = work->less ? warm_up() / work->less : 0;
-	uint64_t *samples, begin, end;
+	size_t nr = count / work->less;
+	size_t warm = warm_up() / work->less;
+	uint64_t *samples, total = 0;
 	struct counts before, after;
 
 	if (!nr)
@@ -214,23 +232,19 @@ static void measure(const struct work *work, size_t count)
 	if (work->begin)
 		work->begin();
 	for (size_t i = 0; i < warm; i++)
-		work->call(i);
+		call(work, i);
 	counts_read(&before);
 	mark_begin();
-	begin = now();
 	for (size_t i = 0; i < nr; i++) {
-		uint64_t start = now();
-
-		work->call(warm + i);
-		samples[i] = now() - start;
+		samples[i] = call(work, warm + i);
+		total += samples[i];
 	}
-	end = now();
 	mark_end();
 	counts_read(&after);
 	if (work->end)
 		work->end();
 	close(fd);
-	tell(work->name, samples, nr, end - begin, &before, &after);
+	tell(work->name, samples, nr, total, &before, &after);
 	free(samples);
 }
 

@@ -98,7 +98,6 @@ cold()
 
 work_calls()
 {
-	[ "$1" != read_cold ] || cold
 	measure /bench/calls /mnt "$count" "$1"
 }
 
