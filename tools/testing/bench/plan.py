@@ -47,8 +47,8 @@ FULL = (
     Boot("calls", "calls", CALLS, ("never", "auto"), BOTH),
     Boot("device", "device", DEVICE, ("device",), ("mainline",), 200),
     Boot("neighbour", "neighbour", ("neighbour",), ("never",), BOTH, 1000),
-    Boot("fio", "fio", FIO, ("never", "auto"), BOTH),
-    *(Boot(f"queues-smp{smp}", "fio", FIO_QUEUES, ("never", "queues"), ("mainline",), smp=smp)
+    Boot("fio", "fio", FIO, ("never", "auto"), BOTH, 1000),
+    *(Boot(f"queues-smp{smp}", "fio", FIO_QUEUES, ("never", "queues"), ("mainline",), 2000, smp)
       for smp in (1, 2, 4)),
     Boot("tree", "tree", ("tree",), ("auto",), ("mainline",), rounds=5,
          images=("base", "bench", "compiler")),
