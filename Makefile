@@ -30,7 +30,7 @@ $(foreach obj,$(glue-objs),$(eval CFLAGS_$(obj) := $(glue-cflags)))
 
 obj-$(if $(KBUILD_EXTMOD),m,$(CONFIG_VIRTIO_FS)) += virtiofs.o
 
-virtiofs-y += virtio_fs.o
+virtiofs-y += virtio_fs.o sysfs.o
 virtiofs-y += $(glue-objs)
 virtiofs-y += virtqueue.o virtqueue_wait.o virtqueue_device.o
 virtiofs-y += hiprio.o

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * virtio-fs devices (virtio specification 5.11): probe and remove, tags, sysfs,
- * the file system type.
+ * virtio-fs devices (virtio specification 5.11): probe and remove, tags, the file
+ * system type.
  *
  * Knows virtio devices and mounts.  Knows neither FUSE nor what the queues
  * carry.
  */
 
 #include <linux/cpumask.h>
-#include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/module.h>
 #include <linux/seq_buf.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -32,417 +30,6 @@ static LIST_HEAD(virtiofs_devices);
 /* How often a tag has come, and who waits for the next one */
 static atomic_t virtiofs_arrivals = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(virtiofs_arrival);
-
-/* /sys/fs/virtiofs */
-static struct kset *virtiofs_kset;
-
-/* .../debug/virtiofs */
-static struct dentry *virtiofs_debugfs;
-
-static struct virtiofs_device *device_of(const struct kobject *kobj)
-{
-	return container_of(kobj, struct virtiofs_device, kobj);
-}
-
-static ssize_t tag_show(struct kobject *kobj, struct kobj_attribute *attr,
-			char *buf)
-{
-	return sysfs_emit(buf, "%s\n", device_of(kobj)->tag);
-}
-
-static const char *device_state(struct virtiofs_device *dev)
-{
-	static const char * const names[] = {
-		[VIRTIOFS_RUNNING] = "running",
-		[VIRTIOFS_NOT_RESPONDING] = "not responding",
-		[VIRTIOFS_KILLED] = "aborted",
-	};
-
-	lockdep_assert_held(&dev->lock);
-
-	return names[dev->vqs ? READ_ONCE(dev->vqs->state) : VIRTIOFS_KILLED];
-}
-
-static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
-{
-	struct virtiofs_device *dev = device_of(kobj);
-
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock)
-		return sysfs_emit(buf, "%s\n", device_state(dev));
-	return 0;
-}
-
-/* As "umount -f", for who does not know where it is mounted */
-static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
-			   const char *buf, size_t count)
-{
-	struct virtiofs_device *dev = device_of(kobj);
-	bool yes;
-	int err = kstrtobool(buf, &yes);
-
-	if (err || !yes)
-		return -EINVAL;
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock) {
-		if (dev->vqs)
-			virtiofs_vqs_kill(dev->vqs);
-	}
-	return count;
-}
-
-/*
- * The session that is mounted, or NULL.  An older one that was aborted may be
- * mounted as well, but the host knows nothing of that any more.
- */
-static struct virtiofs_session *device_session(struct virtiofs_device *dev)
-{
-	struct virtiofs_device_session *ds;
-
-	lockdep_assert_held(&dev->sessions_lock);
-
-	list_for_each_entry(ds, &dev->sessions, node) {
-		/* Pairs with the store by the mount */
-		if (smp_load_acquire(&ds->session.conn))
-			return &ds->session;
-	}
-	return NULL;
-}
-
-static ssize_t session_show(struct kobject *kobj, char *buf,
-			    unsigned long (*value)(struct virtiofs_session *))
-{
-	struct virtiofs_device *dev = device_of(kobj);
-	struct virtiofs_session *session;
-
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (!session)
-		return -ENODEV;
-	return sysfs_emit(buf, "%lu\n", value(session));
-}
-
-static ssize_t session_store(struct kobject *kobj, const char *buf, size_t count,
-			     int (*set)(struct virtiofs_session *, unsigned int))
-{
-	struct virtiofs_device *dev = device_of(kobj);
-	struct virtiofs_session *session;
-	unsigned int value;
-	int err = kstrtouint(buf, 0, &value);
-
-	if (err)
-		return err;
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (!session)
-		return -ENODEV;
-	return set(session, value) ?: count;
-}
-
-static ssize_t inodes_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
-{
-	return session_show(kobj, buf, virtiofs_cache_inodes);
-}
-
-static ssize_t errors_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
-{
-	return session_show(kobj, buf, virtiofs_stats_errors);
-}
-
-static ssize_t oldest_ms_show(struct kobject *kobj, struct kobj_attribute *attr,
-			      char *buf)
-{
-	return session_show(kobj, buf, virtiofs_stats_oldest_ms);
-}
-
-static ssize_t max_read_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
-{
-	return session_show(kobj, buf, virtiofs_glue_max_read);
-}
-
-static ssize_t max_write_show(struct kobject *kobj, struct kobj_attribute *attr,
-			      char *buf)
-{
-	return session_show(kobj, buf, virtiofs_glue_max_write);
-}
-
-static ssize_t max_inodes_show(struct kobject *kobj,
-			       struct kobj_attribute *attr, char *buf)
-{
-	return session_show(kobj, buf, virtiofs_cache_max);
-}
-
-static ssize_t max_inodes_store(struct kobject *kobj,
-				struct kobj_attribute *attr,
-				const char *buf, size_t count)
-{
-	return session_store(kobj, buf, count, virtiofs_cache_set_max);
-}
-
-static ssize_t poll_us_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return session_show(kobj, buf, virtiofs_poll_us);
-}
-
-static ssize_t poll_us_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
-{
-	return session_store(kobj, buf, count, virtiofs_poll_set_us);
-}
-
-static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
-			   const char *buf, size_t count)
-{
-	struct virtiofs_device *dev = device_of(kobj);
-	struct virtiofs_session *session;
-	bool yes;
-	int err = kstrtobool(buf, &yes);
-
-	if (err || !yes)
-		return -EINVAL;
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (!session)
-		return -ENODEV;
-	virtiofs_cache_prune(session);
-	return count;
-}
-
-static struct kobj_attribute device_tag_attr = __ATTR_RO(tag);
-static struct kobj_attribute device_state_attr = __ATTR_RO(state);
-static struct kobj_attribute device_abort_attr = __ATTR_WO(abort);
-static struct kobj_attribute device_errors_attr = __ATTR_RO(errors);
-static struct kobj_attribute device_oldest_ms_attr = __ATTR_RO(oldest_ms);
-static struct kobj_attribute device_max_read_attr = __ATTR_RO(max_read);
-static struct kobj_attribute device_max_write_attr = __ATTR_RO(max_write);
-static struct kobj_attribute device_poll_us_attr = __ATTR_RW(poll_us);
-static struct kobj_attribute device_inodes_attr = __ATTR_RO(inodes);
-static struct kobj_attribute device_max_inodes_attr = __ATTR_RW(max_inodes);
-static struct kobj_attribute device_prune_attr = __ATTR_WO(prune);
-
-static struct attribute *device_attrs[] = {
-	&device_tag_attr.attr,
-	&device_state_attr.attr,
-	&device_abort_attr.attr,
-	&device_errors_attr.attr,
-	&device_oldest_ms_attr.attr,
-	&device_max_read_attr.attr,
-	&device_max_write_attr.attr,
-	&device_poll_us_attr.attr,
-	&device_inodes_attr.attr,
-	&device_max_inodes_attr.attr,
-	&device_prune_attr.attr,
-	NULL
-};
-ATTRIBUTE_GROUPS(device);
-
-static void device_release(struct kobject *kobj)
-{
-	struct virtiofs_device *dev = device_of(kobj);
-
-	kfree(dev->mq);
-	kfree(dev);
-}
-
-static const struct kobj_type device_ktype = {
-	.sysfs_ops = &kobj_sysfs_ops,
-	.default_groups = device_groups,
-	.release = device_release,
-};
-
-/* Directories of queues are named by the queue's index */
-static unsigned int mq_index(struct kobject *kobj)
-{
-	unsigned int index = 0;
-
-	WARN_ON_ONCE(kstrtouint(kobject_name(kobj), 10, &index));
-	return index;
-}
-
-static ssize_t name_show(struct kobject *kobj, struct kobj_attribute *attr,
-			 char *buf)
-{
-	unsigned int index = mq_index(kobj);
-
-	if (index == VIRTIOFS_VQ_HIPRIO)
-		return sysfs_emit(buf, "hiprio\n");
-	return sysfs_emit(buf, "requests.%u\n", index - VIRTIOFS_VQ_REQUEST);
-}
-
-/* A FORGET comes from any CPU; a request from those that the map says */
-static ssize_t cpu_list_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
-{
-	struct virtiofs_device *dev = device_of(kobj->parent->parent);
-	unsigned int index = mq_index(kobj);
-	unsigned int cpu;
-	int len = 0;
-
-	guard(mutex)(&dev->lock);
-	if (!dev->vqs)
-		return -ENODEV;
-	for_each_possible_cpu(cpu) {
-		if (index == VIRTIOFS_VQ_HIPRIO || dev->vqs->map[cpu] == index)
-			len += sysfs_emit_at(buf, len, "%s%u",
-					     len ? ", " : "", cpu);
-	}
-	return len + sysfs_emit_at(buf, len, "\n");
-}
-
-/**
- * struct mq_stat - a file with one of a queue's numbers
- * @attr: the file
- * @offset: where the number is in struct virtiofs_vq_stats
- */
-struct mq_stat {
-	struct kobj_attribute attr;
-	size_t offset;
-};
-
-static ssize_t mq_stat_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	struct virtiofs_device *dev = device_of(kobj->parent->parent);
-	struct mq_stat *stat = container_of(attr, struct mq_stat, attr);
-	struct virtiofs_vq_stats stats;
-
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock) {
-		if (!dev->vqs)
-			return -ENODEV;
-		virtiofs_vq_stats(&dev->vqs->vq[mq_index(kobj)], &stats);
-	}
-	return sysfs_emit(buf, "%llu\n", *(u64 *)((void *)&stats + stat->offset));
-}
-
-static struct mq_stat mq_stats[] = {
-	{ __ATTR(requests, 0444, mq_stat_show, NULL),
-	  offsetof(struct virtiofs_vq_stats, requests) },
-	{ __ATTR(in_flight, 0444, mq_stat_show, NULL),
-	  offsetof(struct virtiofs_vq_stats, in_flight) },
-	{ __ATTR(backlog, 0444, mq_stat_show, NULL),
-	  offsetof(struct virtiofs_vq_stats, backlog) },
-	{ __ATTR(polled, 0444, mq_stat_show, NULL),
-	  offsetof(struct virtiofs_vq_stats, polled) },
-	{ __ATTR(interrupts, 0444, mq_stat_show, NULL),
-	  offsetof(struct virtiofs_vq_stats, interrupts) },
-	{ __ATTR(kicks, 0444, mq_stat_show, NULL),
-	  offsetof(struct virtiofs_vq_stats, kicks) },
-	{ __ATTR(bytes_out, 0444, mq_stat_show, NULL),
-	  offsetof(struct virtiofs_vq_stats, bytes_out) },
-	{ __ATTR(bytes_in, 0444, mq_stat_show, NULL),
-	  offsetof(struct virtiofs_vq_stats, bytes_in) },
-};
-
-static struct kobj_attribute mq_name_attr = __ATTR_RO(name);
-static struct kobj_attribute mq_cpu_list_attr = __ATTR_RO(cpu_list);
-
-static const struct attribute *mq_attrs[] = {
-	&mq_name_attr.attr,
-	&mq_cpu_list_attr.attr,
-	&mq_stats[0].attr.attr,
-	&mq_stats[1].attr.attr,
-	&mq_stats[2].attr.attr,
-	&mq_stats[3].attr.attr,
-	&mq_stats[4].attr.attr,
-	&mq_stats[5].attr.attr,
-	&mq_stats[6].attr.attr,
-	&mq_stats[7].attr.attr,
-	NULL
-};
-
-static_assert(ARRAY_SIZE(mq_attrs) == ARRAY_SIZE(mq_stats) + 3);
-
-static void device_del_mqs(struct virtiofs_device *dev)
-{
-	unsigned int i;
-
-	for (i = 0; i < VIRTIOFS_VQ_REQUEST + dev->nr_request; i++)
-		kobject_put(dev->mq[i]);
-	kobject_put(dev->mqs);
-}
-
-static int device_add_mqs(struct virtiofs_device *dev)
-{
-	unsigned int i, nr = VIRTIOFS_VQ_REQUEST + dev->nr_request;
-	char name[12];
-	int err;
-
-	dev->mq = kcalloc(nr, sizeof(*dev->mq), GFP_KERNEL);
-	if (!dev->mq)
-		return -ENOMEM;
-	dev->mqs = kobject_create_and_add("mqs", &dev->kobj);
-	if (!dev->mqs)
-		return -ENOMEM;
-	for (i = 0; i < nr; i++) {
-		snprintf(name, sizeof(name), "%u", i);
-		dev->mq[i] = kobject_create_and_add(name, dev->mqs);
-		err = dev->mq[i] ? sysfs_create_files(dev->mq[i], mq_attrs) :
-				   -ENOMEM;
-		if (err) {
-			device_del_mqs(dev);
-			return err;
-		}
-	}
-	return 0;
-}
-
-/* For people: files that may look different one day */
-static int latency_show(struct seq_file *m, void *unused)
-{
-	struct virtiofs_device *dev = m->private;
-	struct virtiofs_session *session;
-
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (session)
-		virtiofs_stats_show_latency(session, m);
-	return 0;
-}
-
-DEFINE_SHOW_ATTRIBUTE(latency);
-
-static void device_add_debugfs(struct virtiofs_device *dev)
-{
-	dev->debugfs = debugfs_create_dir(kobject_name(&dev->kobj),
-					  virtiofs_debugfs);
-	debugfs_create_file("latency", 0400, dev->debugfs, dev, &latency_fops);
-}
-
-/* Show the device in sysfs, numbered like its virtio device */
-static int device_add_sysfs(struct virtiofs_device *dev)
-{
-	int err;
-
-	dev->kobj.kset = virtiofs_kset;
-	err = kobject_add(&dev->kobj, NULL, "%d", dev->vdev->index);
-	if (err)
-		return err;
-	err = sysfs_create_link(&dev->kobj, &dev->vdev->dev.kobj, "device");
-	if (err)
-		goto err_del_kobj;
-	err = device_add_mqs(dev);
-	if (err)
-		goto err_del_link;
-	device_add_debugfs(dev);
-	return 0;
-
-err_del_link:
-	sysfs_remove_link(&dev->kobj, "device");
-err_del_kobj:
-	kobject_del(&dev->kobj);
-	return err;
-}
-
-static void device_del_sysfs(struct virtiofs_device *dev)
-{
-	debugfs_remove(dev->debugfs);
-	device_del_mqs(dev);
-	sysfs_remove_link(&dev->kobj, "device");
-	kobject_del(&dev->kobj);
-}
 
 static struct virtiofs_device *device_find(const char *tag)
 {
@@ -477,7 +64,7 @@ static int device_list(struct virtiofs_device *dev)
 				dev->tag, dev_name(&other->vdev->dev));
 			return -EEXIST;
 		}
-		err = device_add_sysfs(dev);
+		err = virtiofs_sysfs_add(dev);
 		if (err)
 			return err;
 		list_add_tail(&dev->node, &virtiofs_devices);
@@ -530,18 +117,6 @@ static int device_read_config(struct virtiofs_device *dev)
 	return device_read_tag(dev);
 }
 
-static void device_state_work(struct work_struct *work)
-{
-	struct virtiofs_device *dev = container_of(work, struct virtiofs_device,
-						   state_work);
-	char state[32];
-	char *env[2] = { state };
-
-	scoped_guard(mutex, &dev->lock)
-		snprintf(state, sizeof(state), "STATE=%s", device_state(dev));
-	kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
-}
-
 /* See struct virtiofs_vqs */
 static void device_changed(struct virtiofs_vqs *vqs)
 {
@@ -574,12 +149,11 @@ static int virtiofs_probe(struct virtio_device *vdev)
 	dev = kzalloc_obj(*dev);
 	if (!dev)
 		return -ENOMEM;
-	kobject_init(&dev->kobj, &device_ktype);
+	virtiofs_sysfs_init_device(dev);
 	INIT_LIST_HEAD(&dev->node);
 	mutex_init(&dev->lock);
 	mutex_init(&dev->sessions_lock);
 	INIT_LIST_HEAD(&dev->sessions);
-	INIT_WORK(&dev->state_work, device_state_work);
 	dev->vdev = vdev;
 	dev_set_drvdata(&vdev->dev, dev);
 
@@ -628,7 +202,7 @@ static void virtiofs_remove(struct virtio_device *vdev)
 		}
 	}
 	/* Waits for who uses its files, none of whom waits for the device now */
-	device_del_sysfs(dev);
+	virtiofs_sysfs_del(dev);
 	cancel_work_sync(&dev->state_work);
 	/* Once, not for each call that will fail */
 	if (device_has_session(dev))
@@ -972,16 +546,6 @@ static struct virtio_driver virtiofs_driver = {
 	VIRTIOFS_RESET_METHODS(virtiofs_reset_prepare, virtiofs_restore)
 };
 
-static int virtiofs_uevent(const struct kobject *kobj,
-			   struct kobj_uevent_env *env)
-{
-	return add_uevent_var(env, "TAG=%s", device_of(kobj)->tag);
-}
-
-static const struct kset_uevent_ops virtiofs_uevent_ops = {
-	.uevent = virtiofs_uevent,
-};
-
 static int __init virtiofs_init(void)
 {
 	int err;
@@ -998,21 +562,16 @@ static int __init virtiofs_init(void)
 	err = virtiofs_glue_init();
 	if (err)
 		goto err_wq_exit;
-	virtiofs_kset = kset_create_and_add("virtiofs", &virtiofs_uevent_ops,
-					    fs_kobj);
-	if (!virtiofs_kset) {
-		err = -ENOMEM;
+	err = virtiofs_sysfs_init();
+	if (err)
 		goto err_glue_exit;
-	}
-	virtiofs_debugfs = debugfs_create_dir("virtiofs", NULL);
 	err = register_virtio_driver(&virtiofs_driver);
 	if (err)
-		goto err_remove_debugfs;
+		goto err_sysfs_exit;
 	return 0;
 
-err_remove_debugfs:
-	debugfs_remove(virtiofs_debugfs);
-	kset_unregister(virtiofs_kset);
+err_sysfs_exit:
+	virtiofs_sysfs_exit();
 err_glue_exit:
 	virtiofs_glue_exit();
 err_wq_exit:
@@ -1026,8 +585,7 @@ module_init(virtiofs_init);
 static void __exit virtiofs_exit(void)
 {
 	unregister_virtio_driver(&virtiofs_driver);
-	debugfs_remove(virtiofs_debugfs);
-	kset_unregister(virtiofs_kset);
+	virtiofs_sysfs_exit();
 	virtiofs_glue_exit();
 	virtiofs_wq_exit();
 	unregister_filesystem(&virtiofs_type);

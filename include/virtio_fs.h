@@ -66,4 +66,10 @@ struct virtiofs_device_session {
 	struct list_head node;
 };
 
+void virtiofs_sysfs_init_device(struct virtiofs_device *dev);
+int virtiofs_sysfs_add(struct virtiofs_device *dev);
+void virtiofs_sysfs_del(struct virtiofs_device *dev);
+int virtiofs_sysfs_init(void);
+void virtiofs_sysfs_exit(void);
+
 #endif

@@ -112,7 +112,9 @@ includes()
 	for file in fuse_{cache,end,glue,init,interrupt,leave,poll,stats,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
 		not_in "$file" 'virtio_fs\.h|linux/virtio'
 	done
-	not_in virtio_fs.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fuse|hiprio\.h'
+	for file in virtio_fs.c sysfs.c; do
+		not_in "$file" 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fuse|hiprio\.h'
+	done
 	not_in include/virtio_fs.h 'fuse_i|dev\.h|linux/fuse|hiprio\.h'
 	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/*.c |
 		sed "s:^$TOP/::; s/$/   (only compat.h and fuse_compat.h differ by kernel)/"
