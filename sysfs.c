@@ -93,9 +93,22 @@ static struct virtiofs_session *device_session(struct virtiofs_device *dev)
 	return NULL;
 }
 
-static ssize_t session_show(struct kobject *kobj, char *buf,
-			    unsigned long (*value)(struct virtiofs_session *))
+/**
+ * struct session_attr - a file with a number of the session that is mounted
+ * @attr: the file
+ * @value: returns the number
+ * @set: changes it, or NULL
+ */
+struct session_attr {
+	struct kobj_attribute attr;
+	unsigned long (*value)(struct virtiofs_session *session);
+	int (*set)(struct virtiofs_session *session, unsigned int value);
+};
+
+static ssize_t session_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
 {
+	struct session_attr *file = container_of(attr, struct session_attr, attr);
 	struct virtiofs_device *dev = device_of(kobj);
 	struct virtiofs_session *session;
 
@@ -103,12 +116,13 @@ static ssize_t session_show(struct kobject *kobj, char *buf,
 	session = device_session(dev);
 	if (!session)
 		return -ENODEV;
-	return sysfs_emit(buf, "%lu\n", value(session));
+	return sysfs_emit(buf, "%lu\n", file->value(session));
 }
 
-static ssize_t session_store(struct kobject *kobj, const char *buf, size_t count,
-			     int (*set)(struct virtiofs_session *, unsigned int))
+static ssize_t session_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
 {
+	struct session_attr *file = container_of(attr, struct session_attr, attr);
 	struct virtiofs_device *dev = device_of(kobj);
 	struct virtiofs_session *session;
 	unsigned int value;
@@ -120,62 +134,7 @@ static ssize_t session_store(struct kobject *kobj, const char *buf, size_t count
 	session = device_session(dev);
 	if (!session)
 		return -ENODEV;
-	return set(session, value) ?: count;
-}
-
-static ssize_t inodes_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
-{
-	return session_show(kobj, buf, virtiofs_cache_inodes);
-}
-
-static ssize_t errors_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
-{
-	return session_show(kobj, buf, virtiofs_stats_errors);
-}
-
-static ssize_t oldest_ms_show(struct kobject *kobj, struct kobj_attribute *attr,
-			      char *buf)
-{
-	return session_show(kobj, buf, virtiofs_stats_oldest_ms);
-}
-
-static ssize_t max_read_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
-{
-	return session_show(kobj, buf, virtiofs_glue_max_read);
-}
-
-static ssize_t max_write_show(struct kobject *kobj, struct kobj_attribute *attr,
-			      char *buf)
-{
-	return session_show(kobj, buf, virtiofs_glue_max_write);
-}
-
-static ssize_t max_inodes_show(struct kobject *kobj,
-			       struct kobj_attribute *attr, char *buf)
-{
-	return session_show(kobj, buf, virtiofs_cache_max);
-}
-
-static ssize_t max_inodes_store(struct kobject *kobj,
-				struct kobj_attribute *attr,
-				const char *buf, size_t count)
-{
-	return session_store(kobj, buf, count, virtiofs_cache_set_max);
-}
-
-static ssize_t poll_us_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return session_show(kobj, buf, virtiofs_poll_us);
-}
-
-static ssize_t poll_us_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
-{
-	return session_store(kobj, buf, count, virtiofs_poll_set_us);
+	return file->set(session, value) ?: count;
 }
 
 static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -199,26 +158,49 @@ static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute device_tag_attr = __ATTR_RO(tag);
 static struct kobj_attribute device_state_attr = __ATTR_RO(state);
 static struct kobj_attribute device_abort_attr = __ATTR_WO(abort);
-static struct kobj_attribute device_errors_attr = __ATTR_RO(errors);
-static struct kobj_attribute device_oldest_ms_attr = __ATTR_RO(oldest_ms);
-static struct kobj_attribute device_max_read_attr = __ATTR_RO(max_read);
-static struct kobj_attribute device_max_write_attr = __ATTR_RO(max_write);
-static struct kobj_attribute device_poll_us_attr = __ATTR_RW(poll_us);
-static struct kobj_attribute device_inodes_attr = __ATTR_RO(inodes);
-static struct kobj_attribute device_max_inodes_attr = __ATTR_RW(max_inodes);
 static struct kobj_attribute device_prune_attr = __ATTR_WO(prune);
+
+static struct session_attr device_errors_attr = {
+	__ATTR(errors, 0444, session_show, NULL), virtiofs_stats_errors
+};
+
+static struct session_attr device_oldest_ms_attr = {
+	__ATTR(oldest_ms, 0444, session_show, NULL), virtiofs_stats_oldest_ms
+};
+
+static struct session_attr device_max_read_attr = {
+	__ATTR(max_read, 0444, session_show, NULL), virtiofs_glue_max_read
+};
+
+static struct session_attr device_max_write_attr = {
+	__ATTR(max_write, 0444, session_show, NULL), virtiofs_glue_max_write
+};
+
+static struct session_attr device_inodes_attr = {
+	__ATTR(inodes, 0444, session_show, NULL), virtiofs_cache_inodes
+};
+
+static struct session_attr device_poll_us_attr = {
+	__ATTR(poll_us, 0644, session_show, session_store),
+	virtiofs_poll_us, virtiofs_poll_set_us
+};
+
+static struct session_attr device_max_inodes_attr = {
+	__ATTR(max_inodes, 0644, session_show, session_store),
+	virtiofs_cache_max, virtiofs_cache_set_max
+};
 
 static struct attribute *device_attrs[] = {
 	&device_tag_attr.attr,
 	&device_state_attr.attr,
 	&device_abort_attr.attr,
-	&device_errors_attr.attr,
-	&device_oldest_ms_attr.attr,
-	&device_max_read_attr.attr,
-	&device_max_write_attr.attr,
-	&device_poll_us_attr.attr,
-	&device_inodes_attr.attr,
-	&device_max_inodes_attr.attr,
+	&device_errors_attr.attr.attr,
+	&device_oldest_ms_attr.attr.attr,
+	&device_max_read_attr.attr.attr,
+	&device_max_write_attr.attr.attr,
+	&device_poll_us_attr.attr.attr,
+	&device_inodes_attr.attr.attr,
+	&device_max_inodes_attr.attr.attr,
 	&device_prune_attr.attr,
 	NULL
 };
