@@ -41,7 +41,7 @@ static char *buffer, *mapping;
  * @less: how much less often than COUNT it is called
  * @flags: to open "file" with
  * @begin: what else is needed before
- * @prepare: the same, before each call and not timed
+ * @prepare: the same, before each call; not timed, but its instructions are counted
  * @call: the i-th call
  * @end: takes away what @begin has made
  */
