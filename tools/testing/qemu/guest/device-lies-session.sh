@@ -74,6 +74,13 @@ serving init_max_pages_of_nothing init_max_pages=0
 serving init_max_pages_of_one init_max_pages=1
 serving init_max_pages_without_end init_max_pages=65535
 
+with init_max_write_of_64k init_max_write=65536
+claim init_max_write_of_64k_mounts mount_share
+claim_equal max_write_is_told "$(cat /sys/fs/virtiofs/*/max_write)" 65536
+claim max_read_is_another test "$(cat /sys/fs/virtiofs/*/max_read)" -gt 65536
+claim init_max_write_of_64k_unmounts timeout 60 umount /mnt
+over
+
 # DESTROY has no reply that anybody could believe or not.
 for fault in unique len=0 len=+8 error=5 silent twice bogus; do
 	session_name=destroy_$fault
