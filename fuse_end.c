@@ -13,6 +13,7 @@
  * the queue, as the task has mostly another CPU then.
  */
 
+#include <linux/llist.h>
 #include <linux/percpu.h>
 #include <linux/workqueue.h>
 
@@ -20,18 +21,14 @@
 
 /**
  * struct glue_ends - ends that were left to a CPU's workers
- * @lock: protects @requests and @active
- * @requests: whose ends they are
- * @active: @work is queued, or runs and has not seen @requests empty
+ * @requests: whose ends they are, the last one first
  * @work: ends them
  *
- * One for each CPU and connection.  @work is on one workqueue at a time, so that
- * flush_work() waits for it.
+ * One for each CPU and connection.  Who makes @requests not empty queues @work, which takes all
+ * of them.  @work is on one workqueue at a time, so that flush_work() waits for it.
  */
 struct glue_ends {
-	spinlock_t lock; /* of @requests and @active */
-	struct list_head requests;
-	bool active;
+	struct llist_head requests;
 	struct work_struct work;
 };
 
@@ -39,43 +36,37 @@ struct glue_ends {
 struct workqueue_struct *virtiofs_glue_wq;
 static struct workqueue_struct *ends_highpri_wq;
 
+static void ends_end(struct fuse_req *req)
+{
+	INIT_LIST_HEAD(&req->list);
+	fuse_request_end(req);
+}
+
 static void ends_run(struct work_struct *work)
 {
 	struct glue_ends *ends = container_of(work, struct glue_ends, work);
-	struct fuse_req *req;
+	struct llist_node *link, *next;
 
-	for (;;) {
-		spin_lock(&ends->lock);
-		req = list_first_entry_or_null(&ends->requests,
-					       struct fuse_req, list);
-		if (req)
-			list_del_init(&req->list);
-		else
-			ends->active = false;
-		spin_unlock(&ends->lock);
-		if (!req)
-			return;
-		fuse_request_end(req);
-	}
+	link = llist_reverse_order(llist_del_all(&ends->requests));
+	llist_for_each_safe(link, next, link)
+		ends_end(glue_req_of(link));
 }
 
-/* Under the lock the request cannot end, and the connection cannot go */
+/*
+ * If @requests was empty, none of its requests ends before @work is queued, and
+ * the connection stays for them.
+ */
 static void ends_add(struct glue_ends *ends, struct fuse_req *req,
 		     struct workqueue_struct *wq)
 {
-	spin_lock(&ends->lock);
-	list_add_tail(&req->list, &ends->requests);
-	if (!ends->active) {
-		ends->active = true;
+	if (llist_add(&glue_sub_of(req)->link, &ends->requests))
 		queue_work(wq, &ends->work);
-	}
-	spin_unlock(&ends->lock);
 }
 
 /**
  * virtiofs_end() - end a request, or have it ended soon
  * @conn: its connection
- * @req: the request, with its result; belongs to nobody and is on no list
+ * @req: the request, with its result; belongs to nobody
  * @buf: its place in the queue, or NULL if the device never had it
  *
  * Context: done().
@@ -90,7 +81,7 @@ void virtiofs_end(struct glue_conn *conn, struct fuse_req *req,
 	else if (req->args->may_block)
 		ends_add(ends, req, virtiofs_glue_wq);
 	else
-		fuse_request_end(req);
+		ends_end(req);
 }
 
 /**
@@ -109,8 +100,7 @@ struct glue_ends __percpu *virtiofs_ends_alloc(void)
 		return NULL;
 	for_each_possible_cpu(cpu) {
 		ends = per_cpu_ptr(all, cpu);
-		spin_lock_init(&ends->lock);
-		INIT_LIST_HEAD(&ends->requests);
+		init_llist_head(&ends->requests);
 		INIT_WORK(&ends->work, ends_run);
 	}
 	return all;
@@ -128,7 +118,7 @@ void virtiofs_ends_free(struct glue_ends __percpu *all)
 
 	if (!all)
 		return;
-	/* They may be about to see that there are no more */
+	/* They may not have returned from the last one */
 	for_each_possible_cpu(cpu)
 		flush_work(&per_cpu_ptr(all, cpu)->work);
 	free_percpu(all);

@@ -415,7 +415,6 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 	glue_trace_reply(conn, req, buf, error, true);
 	req->out.h.error = error;
 	clear_bit(FR_SENT, &req->flags);
-	INIT_LIST_HEAD(&req->list);
 	virtiofs_end(conn, req, buf);
 }
 
