@@ -16,12 +16,26 @@
 #include "plug.h"
 #include "virtiofs_trace.h"
 
-/* Bytes of the request that are no pages: header and arguments */
-static unsigned int glue_request_len(struct fuse_args *args)
+/* Pages come with the last argument */
+static unsigned int glue_in_pages_len(struct fuse_args *args)
 {
-	return sizeof(struct fuse_in_header) +
-	       fuse_len_args(args->in_numargs - args->in_pages,
-			     (struct fuse_arg *)args->in_args);
+	return args->in_args[args->in_numargs - 1].size;
+}
+
+static unsigned int glue_out_pages_len(struct fuse_args *args)
+{
+	return args->out_args[args->out_numargs - 1].size;
+}
+
+/* Bytes of the request that are no pages: header and arguments */
+static unsigned int glue_request_len(struct fuse_req *req,
+				     struct fuse_args *args)
+{
+	unsigned int len = req->in.h.len;
+
+	if (args->in_pages)
+		len -= glue_in_pages_len(args);
+	return len;
 }
 
 /* Bytes of the longest reply that are no pages; 0 if there is none at all */
@@ -37,9 +51,10 @@ static unsigned int glue_reply_len(struct fuse_req *req)
 }
 
 /* The reply lies behind the request, aligned so that its header can be read */
-static unsigned int glue_reply_offset(struct fuse_args *args)
+static unsigned int glue_reply_offset(struct fuse_req *req,
+				      struct fuse_args *args)
 {
-	return ALIGN(glue_request_len(args), 8);
+	return ALIGN(glue_request_len(req, args), 8);
 }
 
 /*
@@ -58,7 +73,8 @@ static void *glue_big(struct fuse_req *req)
  */
 static void glue_alloc_big(struct fuse_req *req)
 {
-	unsigned int len = glue_reply_offset(req->args) + glue_reply_len(req);
+	unsigned int len = glue_reply_offset(req, req->args) +
+			   glue_reply_len(req);
 	void *big;
 
 	if (likely(len <= VIRTIOFS_BUF_DATA))
@@ -79,6 +95,8 @@ static void glue_alloc_big(struct fuse_req *req)
  */
 void virtiofs_req_free(struct fuse_req *req)
 {
+	if (likely(!glue_big(req)))
+		return;
 	kfree(glue_big(req));
 	req->out.h.unique = 0;
 }
@@ -135,35 +153,35 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 {
 	struct fuse_req *req = glue_req_of(link);
 	struct fuse_args *args = req->args;
-	unsigned int offset = glue_reply_offset(args);
-	unsigned int len = glue_reply_len(req);
+	unsigned int in = glue_request_len(req, args);
+	unsigned int out = glue_reply_len(req);
+	unsigned int offset = glue_reply_offset(req, args);
 	void *memory = virtiofs_req_memory(req, buf);
+	void *reply = memory + offset;
 
-	if (!glue_big(req) && offset + len > VIRTIOFS_BUF_DATA)
+	if (unlikely(offset + out > VIRTIOFS_BUF_DATA) && !glue_big(req))
 		return -E2BIG;
 	/* Who has got a signal waits to tell the device when that has @req */
 	if (unlikely(test_bit(FR_INTERRUPTED, &req->flags)))
 		wake_up(&req->waitq);
 
 	glue_write_request(req, memory);
-	if (!virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, memory,
-				     glue_request_len(args)))
+	if (!virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, memory, in))
 		return -E2BIG;
 	if (args->in_pages &&
 	    !glue_map_pages(sgl, DMA_TO_DEVICE, args,
-			    args->in_args[args->in_numargs - 1].size))
+			    glue_in_pages_len(args)))
 		return -E2BIG;
-	if (!len)
+	if (!out)
 		return 1;
 
 	/* What the device does not write must not be an earlier reply */
-	memset(memory + offset, 0, len);
-	if (!virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, memory + offset,
-				     len))
+	memset(reply, 0, out);
+	if (!virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, reply, out))
 		return -E2BIG;
 	if (args->out_pages &&
 	    !glue_map_pages(sgl, DMA_FROM_DEVICE, args,
-			    args->out_args[args->out_numargs - 1].size))
+			    glue_out_pages_len(args)))
 		return -E2BIG;
 	return 1;
 }
@@ -274,13 +292,16 @@ static void glue_read_args(struct fuse_req *req, void *p)
 int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
 		       struct glue_conn *conn, struct virtiofs_buf *buf)
 {
-	void *reply = virtiofs_req_memory(req, buf) + glue_reply_offset(args);
+	void *reply = virtiofs_req_memory(req, buf) + glue_reply_offset(req, args);
 	struct fuse_out_header oh;
 	const char *fault;
 
 	fault = glue_read_header(req, reply, buf->len, &oh);
 	if (!fault && !oh.error)
 		fault = glue_fit_args(args, oh.len - sizeof(oh));
+	/* Servers that end with the session leave its last reply empty */
+	if (fault && !buf->len && req->in.h.opcode == FUSE_DESTROY)
+		return 0;
 	if (fault) {
 		pr_warn_ratelimited("virtiofs: %s: reply to opcode %u is %s (length %u, written %u, error %d)\n",
 				    conn->session->tag, req->in.h.opcode, fault,
@@ -303,7 +324,7 @@ int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
 void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
 			 struct virtiofs_buf *buf)
 {
-	return virtiofs_req_memory(req, buf) + glue_reply_offset(args) +
+	return virtiofs_req_memory(req, buf) + glue_reply_offset(req, args) +
 	       sizeof(struct fuse_out_header);
 }
 
@@ -311,10 +332,6 @@ static int glue_read_reply(struct fuse_req *req, struct virtiofs_buf *buf)
 {
 	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
 	int error;
-
-	/* Servers that end with the session leave its last reply empty */
-	if (!buf->len && req->in.h.opcode == FUSE_DESTROY)
-		return 0;
 
 	error = virtiofs_req_check(req, req->args, conn, buf);
 	if (!error)
@@ -367,7 +384,7 @@ static void glue_trace_request(struct glue_conn *conn, struct virtiofs_vq *vq,
 		trace_virtiofs_request(conn->session->tag, vq->name,
 				       req->in.h.unique, req->in.h.opcode,
 				       req->in.h.nodeid, req->in.h.len,
-				       glue_request_len(req->args));
+				       glue_request_len(req, req->args));
 }
 
 /* Of an orphan's reply only the header is copied, as its arguments are not there any more */
