@@ -130,16 +130,15 @@ static void glue_write_request(struct fuse_req *req, void *memory)
 		virtiofs_init_offer(memory + sizeof(req->in.h));
 }
 
-static bool glue_map_pages(struct virtiofs_sgl *sgl,
-			   enum dma_data_direction dir,
-			   struct fuse_args *args, unsigned int len)
+static bool glue_map_pages(struct virtiofs_sgl *sgl, struct fuse_args *args,
+			   unsigned int len)
 {
 	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
 	unsigned int i, run;
 
 	for (i = 0; i < glue_nr_pages(ap) && len; i++) {
 		run = min(len, ap->descs[i].length);
-		if (!virtiofs_sgl_add(sgl, dir, glue_page(ap, i), run,
+		if (!virtiofs_sgl_add(sgl, glue_page(ap, i), run,
 				      ap->descs[i].offset))
 			return false;
 		len -= run;
@@ -166,22 +165,21 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 		wake_up(&req->waitq);
 
 	glue_write_request(req, memory);
-	if (!virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, memory, in))
+	if (!virtiofs_sgl_add_memory(sgl, memory, in))
 		return -E2BIG;
 	if (args->in_pages &&
-	    !glue_map_pages(sgl, DMA_TO_DEVICE, args,
-			    glue_in_pages_len(args)))
+	    !glue_map_pages(sgl, args, glue_in_pages_len(args)))
 		return -E2BIG;
 	if (!out)
 		return 1;
 
 	/* What the device does not write must not be an earlier reply */
 	memset(reply, 0, out);
-	if (!virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, reply, out))
+	virtiofs_sgl_begin_reply(sgl);
+	if (!virtiofs_sgl_add_memory(sgl, reply, out))
 		return -E2BIG;
 	if (args->out_pages &&
-	    !glue_map_pages(sgl, DMA_FROM_DEVICE, args,
-			    glue_out_pages_len(args)))
+	    !glue_map_pages(sgl, args, glue_out_pages_len(args)))
 		return -E2BIG;
 	return 1;
 }

@@ -88,9 +88,9 @@ static int hiprio_map_interrupt(struct llist_node *link,
 		.arg.unique = interrupt->unique,
 	};
 	trace_virtiofs_hiprio(FUSE_INTERRUPT, 1, interrupt->unique);
-	virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, msg, msg->in.len);
-	virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, &msg->out,
-				sizeof(msg->out));
+	virtiofs_sgl_add_memory(sgl, msg, msg->in.len);
+	virtiofs_sgl_begin_reply(sgl);
+	virtiofs_sgl_add_memory(sgl, &msg->out, sizeof(msg->out));
 	return 1;
 }
 
@@ -108,7 +108,7 @@ static int hiprio_map_forget(struct llist_node *link, struct virtiofs_buf *buf,
 		.arg.nlookup = forget->nlookup,
 	};
 	trace_virtiofs_hiprio(FUSE_FORGET, 1, 0);
-	virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, msg, sizeof(*msg));
+	virtiofs_sgl_add_memory(sgl, msg, sizeof(*msg));
 	return 1;
 }
 
@@ -143,7 +143,7 @@ static int hiprio_map_batch(struct llist_node *link, struct virtiofs_buf *buf,
 	};
 	msg->arg = (struct fuse_batch_forget_in){ .count = nr };
 	trace_virtiofs_hiprio(FUSE_BATCH_FORGET, nr, 0);
-	virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, msg, msg->in.len);
+	virtiofs_sgl_add_memory(sgl, msg, msg->in.len);
 	return nr;
 }
 

@@ -8,7 +8,6 @@
  */
 
 #include <linux/completion.h>
-#include <linux/dma-direction.h>
 #include <linux/ktime.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -51,45 +50,62 @@ void virtiofs_vq_unlock_wake(struct virtiofs_vq *vq, unsigned long flags)
 	preempt_enable();
 }
 
+static bool sg_follows(struct scatterlist *last, struct page *page,
+		       unsigned int offset)
+{
+	return sg_phys(last) + last->length == page_to_phys(page) + offset;
+}
+
 /**
- * virtiofs_sgl_add() - add bytes that the device reads or writes
+ * virtiofs_sgl_add() - add bytes that the device reads or, once the reply has begun, writes
  * @sgl: scatterlist that a map() function fills
- * @dir: DMA_TO_DEVICE, or DMA_FROM_DEVICE, which come after those
  * @page: first page of the bytes
  * @len: number of bytes
- * @offset: where they begin in @page
+ * @offset: where they begin, counted from the beginning of @page
  *
  * Runs that follow each other in memory take one descriptor.
  *
  * Context: map().
  * Return: false if the request needs more descriptors than the ring has.
  */
-bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, enum dma_data_direction dir,
-		      struct page *page, unsigned int len, unsigned int offset)
+bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, struct page *page,
+		      unsigned int len, unsigned int offset)
 {
-	bool in = dir == DMA_FROM_DEVICE;
-	unsigned int *nr = in ? &sgl->nr_in : &sgl->nr_out;
-	unsigned int first = in ? sgl->nr_out : 0;
-	struct scatterlist *sg;
+	struct scatterlist *sg = &sgl->sg[sgl->nr];
 
-	*(in ? &sgl->len_in : &sgl->len_out) += len;
-	if (*nr) {
-		sg = &sgl->sg[first + *nr - 1];
-		if (sg_phys(sg) + sg->length == page_to_phys(page) + offset &&
-		    len <= sgl->max_len - sg->length) {
-			sg->length += len;
-			return true;
-		}
+	sgl->len += len;
+	if (sgl->nr > sgl->nr_out && sg_follows(sg - 1, page, offset) &&
+	    len <= sgl->max_len - sg[-1].length) {
+		sg[-1].length += len;
+		return true;
 	}
-	if (first + *nr >= sgl->max || len > sgl->max_len)
+	if (sgl->nr >= sgl->max || len > sgl->max_len)
 		return false;
-	if (*nr)
-		sg_unmark_end(sg);
-	sg = &sgl->sg[first + (*nr)++];
-	sg_unmark_end(sg);
 	sg_set_page(sg, page, len, offset);
-	sg_mark_end(sg);
+	sgl->nr++;
 	return true;
+}
+
+/* Let the ring take what map() has described */
+static int vq_add_sgl(struct virtiofs_vq *vq, struct virtiofs_buf *buf)
+{
+	struct virtiofs_sgl *sgl = &vq->sgl;
+	struct scatterlist *sgs[2], *ends[2];
+	int err;
+
+	if (!sgl->nr_out)
+		virtiofs_sgl_begin_reply(sgl);
+	sgs[0] = sgl->sg;
+	sgs[1] = sgl->sg + sgl->nr_out;
+	ends[0] = sgs[1] - 1;
+	ends[1] = sgl->sg + sgl->nr - 1;
+	sg_mark_end(ends[0]);
+	sg_mark_end(ends[1]);
+	err = virtqueue_add_sgs(vq->ring, sgs, 1, sgl->nr > sgl->nr_out, buf,
+				GFP_ATOMIC);
+	sg_unmark_end(ends[0]);
+	sg_unmark_end(ends[1]);
+	return err;
 }
 
 /*
@@ -99,28 +115,20 @@ bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, enum dma_data_direction dir,
 static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 {
 	struct virtiofs_sgl *sgl = &vq->sgl;
-	struct scatterlist *sgs[2];
 	struct virtiofs_buf *buf;
-	unsigned int nr_out, nr_in;
 	int nr, err;
 
 	buf = list_first_entry_or_null(&vq->free, struct virtiofs_buf, node);
 	if (!buf)
 		return -EBUSY;
 
+	sgl->nr = 0;
 	sgl->nr_out = 0;
-	sgl->nr_in = 0;
-	sgl->len_out = 0;
-	sgl->len_in = 0;
+	sgl->len = 0;
 	nr = vq->ops->map(link, buf, sgl);
 	if (nr < 0)
 		return -EINVAL;
-
-	nr_out = sgl->nr_out ? 1 : 0;
-	nr_in = sgl->nr_in ? 1 : 0;
-	sgs[0] = sgl->sg;
-	sgs[nr_out] = sgl->sg + sgl->nr_out;
-	err = virtqueue_add_sgs(vq->ring, sgs, nr_out, nr_in, buf, GFP_ATOMIC);
+	err = vq_add_sgl(vq, buf);
 	if (err)
 		return err;
 
@@ -128,7 +136,7 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 	buf->nr = nr;
 	buf->waiter = NULL;
 	buf->since = now;
-	buf->bytes = sgl->len_out + sgl->len_in;
+	buf->bytes = sgl->len;
 	list_move_tail(&buf->node, &vq->in_ring);
 	vq->nr_in_ring += nr;
 	vq->bytes_out += sgl->len_out;

@@ -9,7 +9,6 @@
 #define _VIRTIOFS_VIRTQUEUE_H
 
 #include <linux/completion.h>
-#include <linux/dma-direction.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/llist.h>
@@ -106,10 +105,10 @@ struct virtiofs_waiter {
  * @sg: the entries, what the device reads before what it writes
  * @max: number of entries at @sg, which is that of the ring
  * @max_len: longest run of bytes that the device takes as one descriptor
- * @nr_out: number of entries that the device reads
- * @nr_in: number of entries that the device writes
- * @len_out: number of bytes that the device reads
- * @len_in: number of bytes that the device may write
+ * @nr: number of entries
+ * @nr_out: number of those that the device reads, or 0 until the reply has begun
+ * @len: number of bytes
+ * @len_out: number of those that the device reads, once the reply has begun
  *
  * One for each queue, used under its lock: the ring has taken what it needs
  * of the entries when virtqueue_add_sgs() returns.
@@ -118,20 +117,22 @@ struct virtiofs_sgl {
 	struct scatterlist *sg;
 	unsigned int max;
 	unsigned int max_len;
+	unsigned int nr;
 	unsigned int nr_out;
-	unsigned int nr_in;
+	unsigned int len;
 	unsigned int len_out;
-	unsigned int len_in;
 };
 
 /**
  * struct virtiofs_vq_ops - the submitter's side of a queue
  * @map: Describe the submission at @link, its headers and arguments copied to
- *	@buf, with virtiofs_sgl_add().  Those that are linked behind it, up to
- *	a NULL, wait as well, and may become a part of the same request.  May
- *	be called several times before the ring takes the request.  Returns
- *	the number of submissions in it, or -errno that ends the one at
- *	@link.  Context: under the queue's lock.
+ *	@buf.  Add with virtiofs_sgl_add() what the device reads, of which there
+ *	is some, and after virtiofs_sgl_begin_reply() what it writes, if there is
+ *	a reply.  Those that are linked behind it, up to a NULL, wait as well,
+ *	and may become a part of the same request.  May be called several times
+ *	before the ring takes the request.  Returns the number of submissions
+ *	in it, or -errno that ends the one at @link.  Context: under the queue's
+ *	lock.
  * @done: The submissions at @link have ended: @buf->nr of them, with the reply
  *	in @buf; or one, if @buf is NULL because the device never had it.
  *	@error is 0 when the device returned the request, else the reason.
@@ -335,13 +336,12 @@ struct virtiofs_vqs {
 	struct virtiofs_vq vq[] __counted_by(nr);
 };
 
-bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, enum dma_data_direction dir,
-		      struct page *page, unsigned int len, unsigned int offset);
+bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, struct page *page,
+		      unsigned int len, unsigned int offset);
 
 /**
  * virtiofs_sgl_add_memory() - add bytes of the kernel's linear mapping
  * @sgl: scatterlist that a map() function fills
- * @dir: see virtiofs_sgl_add()
  * @memory: the bytes
  * @len: how many they are
  *
@@ -349,11 +349,22 @@ bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, enum dma_data_direction dir,
  * Return: as virtiofs_sgl_add().
  */
 static inline bool virtiofs_sgl_add_memory(struct virtiofs_sgl *sgl,
-					   enum dma_data_direction dir,
 					   void *memory, unsigned int len)
 {
-	return virtiofs_sgl_add(sgl, dir, virt_to_page(memory), len,
+	return virtiofs_sgl_add(sgl, virt_to_page(memory), len,
 				offset_in_page(memory));
+}
+
+/**
+ * virtiofs_sgl_begin_reply() - what is added from here on is for the device to write
+ * @sgl: scatterlist that a map() function fills, to which it has added something
+ *
+ * Context: map().
+ */
+static inline void virtiofs_sgl_begin_reply(struct virtiofs_sgl *sgl)
+{
+	sgl->nr_out = sgl->nr;
+	sgl->len_out = sgl->len;
 }
 
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);

@@ -32,17 +32,16 @@ static int plain_map(struct llist_node *link, struct virtiofs_buf *buf,
 
 	memcpy(buf->data + PLAIN_OUT, &req->number, sizeof(u32));
 	memset(buf->data + PLAIN_IN, 0, sizeof(u32));
-	if (!virtiofs_sgl_add_memory(sgl, DMA_TO_DEVICE, buf->data + PLAIN_OUT,
-				     sizeof(u32)))
+	if (!virtiofs_sgl_add_memory(sgl, buf->data + PLAIN_OUT, sizeof(u32)))
 		return -E2BIG;
 	/* They do not merge */
 	for (i = 0; i < req->segs; i++) {
-		if (!virtiofs_sgl_add(sgl, DMA_TO_DEVICE, req->pages,
-				      req->seg_len, i * (req->seg_len + 1)))
+		if (!virtiofs_sgl_add(sgl, req->pages, req->seg_len,
+				      i * (req->seg_len + 1)))
 			return -E2BIG;
 	}
-	if (!virtiofs_sgl_add_memory(sgl, DMA_FROM_DEVICE, buf->data + PLAIN_IN,
-				     sizeof(u32)))
+	virtiofs_sgl_begin_reply(sgl);
+	if (!virtiofs_sgl_add_memory(sgl, buf->data + PLAIN_IN, sizeof(u32)))
 		return -E2BIG;
 	return 1;
 }
