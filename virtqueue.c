@@ -833,14 +833,13 @@ void virtiofs_vq_callback(struct virtqueue *ring)
 	struct virtiofs_vqs *vqs = READ_ONCE(ring->vdev->priv);
 	struct virtiofs_vq *vq;
 
-	/* An interrupt can come late, when the device was reset already */
+	/* An interrupt can come early, or late, when the device was reset already */
 	if (unlikely(!vqs))
 		return;
 	vq = &vqs->vq[ring->index];
 	scoped_guard(vq, vq) {
 		vq->interrupts++;
-		/* A device that interrupts before it is told to finds no ring */
-		if (!vq->dead && likely(vq->ring))
+		if (!vq->dead)
 			vq_interrupt(vq);
 	}
 }

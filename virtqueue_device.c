@@ -105,13 +105,9 @@ static int vqs_find(struct virtiofs_vqs *vqs)
 		info[i].name = vqs->vq[i].name;
 		info[i].callback = virtiofs_vq_callback;
 	}
-	/* For virtiofs_vq_callback() */
-	vqs->vdev->priv = vqs;
 	err = virtio_find_vqs(vqs->vdev, vqs->nr, rings, info, &desc);
-	if (err) {
-		vqs->vdev->priv = NULL;
+	if (err)
 		return err;
-	}
 	for (i = 0; i < vqs->nr; i++)
 		vqs->vq[i].ring = rings[i];
 	return 0;
@@ -242,12 +238,13 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 	if (err)
 		goto err_del_rings;
 	vqs_map(vqs);
+	/* The device's interrupt finds the queues by it, and must find them complete */
+	smp_store_release(&vdev->priv, vqs);
 	virtio_device_ready(vdev);
 	return vqs;
 
 err_del_rings:
 	vdev->config->del_vqs(vdev);
-	vdev->priv = NULL;
 err_free_vqs:
 	vqs_free(vqs);
 	return ERR_PTR(err);

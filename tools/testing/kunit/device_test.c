@@ -50,6 +50,16 @@ static void device_is_accepted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VIRTIOFS_VQ_REQUEST + 1, mock->nr_queues);
 }
 
+static void device_that_interrupts_before_it_is_ready_is_accepted(struct kunit *test)
+{
+	struct mock_device *mock = mock_new(test, VIRTIO_ID_FS);
+
+	mock->stray_interrupts = true;
+	mock_plug(mock);
+	KUNIT_EXPECT_TRUE(test, mock_is_bound(mock));
+	KUNIT_EXPECT_TRUE(test, mock->live);
+}
+
 static void device_is_reset_when_the_driver_leaves_it(struct kunit *test)
 {
 	struct mock_device *mock = tagged_device(test, "left");
@@ -220,6 +230,7 @@ static void every_allocation_of_probe_may_fail(struct kunit *test)
 
 static struct kunit_case device_cases[] = {
 	KUNIT_CASE(device_is_accepted),
+	KUNIT_CASE(device_that_interrupts_before_it_is_ready_is_accepted),
 	KUNIT_CASE(device_is_reset_when_the_driver_leaves_it),
 	KUNIT_CASE(tag_that_fills_its_field_needs_no_nul),
 	KUNIT_CASE(empty_tag_is_refused),

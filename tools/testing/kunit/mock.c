@@ -103,6 +103,12 @@ static const char *mock_bus_name(struct virtio_device *vdev)
 	return "mock";
 }
 
+static void stray_interrupt(struct mock_device *mock, struct virtqueue *ring)
+{
+	if (mock->stray_interrupts)
+		ring->callback(ring);
+}
+
 static void mock_del_vqs(struct virtio_device *vdev)
 {
 	struct mock_device *mock = mock_of(vdev);
@@ -110,8 +116,7 @@ static void mock_del_vqs(struct virtio_device *vdev)
 	unsigned int i;
 
 	for (i = 0; i < mock->nr_queues; i++) {
-		if (mock->late_interrupts)
-			mock->queue[i].ring->callback(mock->queue[i].ring);
+		stray_interrupt(mock, mock->queue[i].ring);
 		irq_work_sync(&mock->queue[i].irq);
 		scoped_guard(spinlock_irqsave, &mock->lock) {
 			ring = mock->queue[i].ring;
@@ -155,6 +160,7 @@ static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
 		queue->enabled = true;
 		queue->ring = rings[i];
 		mock->nr_queues = i + 1;
+		stray_interrupt(mock, rings[i]);
 	}
 	return 0;
 }

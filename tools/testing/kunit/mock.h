@@ -115,8 +115,8 @@ struct mock_queue {
  * @ring_size: number of descriptors of each ring
  * @find_error: what finding the queues fails with
  * @refuse_features: the device does not take the features
- * @late_interrupts: a CPU takes an interrupt of each queue when that is deleted,
- *	which was pending since before the reset
+ * @stray_interrupts: a CPU takes an interrupt of each queue when that is made, before the
+ *	device is ready, and when it is deleted, after the reset
  * @affinity: CPUs of each queue, or NULL if the device cannot say
  * @prompt: requests are served before the driver's notification is over
  * @handler: serves requests, or NULL if the test does it by hand
@@ -144,7 +144,7 @@ struct mock_device {
 	unsigned int ring_size;
 	int find_error;
 	bool refuse_features;
-	bool late_interrupts;
+	bool stray_interrupts;
 	const struct cpumask *affinity;
 	bool prompt;
 	mock_handler_fn handler;

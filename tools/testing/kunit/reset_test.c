@@ -57,7 +57,7 @@ static void interrupt_after_the_reset_does_no_harm(struct kunit *test)
 	struct mock_device *mock = plain_new(test);
 	struct plain_req *req = kept_request(mock);
 
-	mock->late_interrupts = true;
+	mock->stray_interrupts = true;
 	mock_unplug(mock);
 	plain_wait(mock, 1);
 	KUNIT_EXPECT_EQ(test, -ECONNABORTED, req->error);
