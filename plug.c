@@ -53,14 +53,16 @@ static void plug_end(struct blk_plug_cb *cb, bool from_schedule)
  */
 void virtiofs_plug_submit(struct virtiofs_vq *vq, struct llist_node *link)
 {
-	struct blk_plug_cb *cb = blk_check_plugged(plug_end, vq,
-						   sizeof(struct plug));
-	struct plug *plug = container_of(cb, struct plug, cb);
+	struct blk_plug_cb *cb = NULL;
+	struct plug *plug;
 
+	if (current->plug)
+		cb = blk_check_plugged(plug_end, vq, sizeof(*plug));
 	if (!cb) {
 		virtiofs_vq_submit(vq, link);
 		return;
 	}
+	plug = container_of(cb, struct plug, cb);
 	/* A new one comes with zeroes */
 	if (!plug->fifo.last)
 		fifo_init(&plug->fifo);

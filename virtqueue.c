@@ -118,9 +118,9 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 	struct virtiofs_buf *buf;
 	int nr, err;
 
-	buf = list_first_entry_or_null(&vq->free, struct virtiofs_buf, node);
-	if (!buf)
+	if (list_empty(&vq->free))
 		return -EBUSY;
+	buf = list_first_entry(&vq->free, struct virtiofs_buf, node);
 
 	sgl->nr = 0;
 	sgl->nr_out = 0;
@@ -219,15 +219,8 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	smp_store_release(&waiter->answered, true);
 }
 
-/**
- * virtiofs_vq_reap() - take all that the device has returned
- * @vq: a queue that is not dead
- *
- * What somebody waits for is handed to them, the rest to the worker.
- *
- * Context: under the queue's lock.
- */
-void virtiofs_vq_reap(struct virtiofs_vq *vq)
+/* Returns true if the device has returned something */
+static bool vq_reap(struct virtiofs_vq *vq)
 {
 	struct virtiofs_buf *buf;
 	unsigned int len;
@@ -241,8 +234,23 @@ void virtiofs_vq_reap(struct virtiofs_vq *vq)
 	/* The device has returned what it never had, and returns no more */
 	if (unlikely(virtqueue_is_broken(vq->ring)))
 		virtiofs_vqs_kill_async(vq->vqs);
+	return now;
+}
+
+/**
+ * virtiofs_vq_reap() - take all that the device has returned
+ * @vq: a queue that is not dead
+ *
+ * What somebody waits for is handed to them, the rest to the worker.
+ *
+ * Context: under the queue's lock.
+ */
+void virtiofs_vq_reap(struct virtiofs_vq *vq)
+{
+	bool reaped = vq_reap(vq);
+
 	/* Ends that nobody waits for, and room for more */
-	if (!list_empty(&vq->taken) || (now && vq->backlog.first))
+	if (!list_empty(&vq->taken) || (reaped && vq->backlog.first))
 		vq_call_worker(vq);
 }
 
@@ -264,19 +272,22 @@ static bool vq_needs_callbacks(struct virtiofs_vq *vq)
 	return vq->nr_in_ring > vq->nr_polled;
 }
 
-/*
- * The device shall tell of what it has, if that is needed.  What it has returned in the
- * meantime is taken.
- */
-static void vq_arm_now(struct virtiofs_vq *vq)
+static bool vq_lacks_callbacks(struct virtiofs_vq *vq)
 {
-	while (!vq->callbacks && vq_needs_callbacks(vq)) {
-		vq->callbacks = virtqueue_enable_cb(vq->ring);
-		if (!vq->callbacks) {
-			virtqueue_disable_cb(vq->ring);
-			virtiofs_vq_reap(vq);
+	return !vq->callbacks && vq_needs_callbacks(vq);
+}
+
+/* The device shall tell of what it has.  What it has returned in the meantime is taken. */
+static void vq_enable_callbacks(struct virtiofs_vq *vq)
+{
+	do {
+		if (virtqueue_enable_cb(vq->ring)) {
+			vq->callbacks = true;
+			return;
 		}
-	}
+		virtqueue_disable_cb(vq->ring);
+		virtiofs_vq_reap(vq);
+	} while (vq_needs_callbacks(vq));
 }
 
 /**
@@ -290,12 +301,12 @@ static void vq_arm_now(struct virtiofs_vq *vq)
  */
 void virtiofs_vq_arm(struct virtiofs_vq *vq)
 {
-	if (vq->callbacks || !vq_needs_callbacks(vq))
+	if (!vq_lacks_callbacks(vq))
 		return;
-	if (vq->nr_woken)
+	if (unlikely(vq->nr_woken))
 		timer_reduce(&vq->timer, jiffies + VQ_LOOK_DELAY);
 	else
-		vq_arm_now(vq);
+		vq_enable_callbacks(vq);
 }
 
 /**
@@ -312,8 +323,8 @@ void virtiofs_vq_look(struct virtiofs_vq *vq)
 }
 
 /*
- * Move submissions from the backlog into the ring, oldest first.  Returns
- * true if there were any.
+ * Move submissions from the backlog, where there are some, into the ring, oldest first.
+ * Returns true if any has got there.
  */
 static bool vq_fill(struct virtiofs_vq *vq)
 {
@@ -324,23 +335,20 @@ static bool vq_fill(struct virtiofs_vq *vq)
 	lockdep_assert_held(&vq->lock);
 
 	if (vq->dead) {
-		if (vq->backlog.first)
-			queue_work(virtiofs_wq, &vq->work);
+		queue_work(virtiofs_wq, &vq->work);
 		return false;
 	}
-	while (vq->backlog.first) {
+	do {
 		nr = vq_add(vq, vq->backlog.first, now);
 		if (nr > 0) {
 			added = true;
-			/* They stay linked to each other, for done() */
-			while (nr--)
-				fifo_pop(&vq->backlog);
+			fifo_drop(&vq->backlog, nr);
 		} else if (!vq_add_failed(vq, nr)) {
 			trace_virtiofs_backlog(vq->vqs->index, vq->name,
 					       vq->backlog.nr);
 			break;
 		}
-	}
+	} while (vq->backlog.first);
 	return added;
 }
 
@@ -425,7 +433,7 @@ void virtiofs_vq_submit_for(struct virtiofs_vq *vq, struct llist_node *link,
 		if (vq->backlog.first == link && vq_fill(vq)) {
 			if (waiter)
 				vq_attach(vq, link, waiter);
-			else
+			else if (READ_ONCE(vq->look_ns))
 				vq_look_for(vq, alone);
 			notify = vq_kick_prepare(vq);
 		}
@@ -469,7 +477,8 @@ void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo)
 		fifo_splice(&vq->backlog, fifo);
 		alone = !vq->nr_in_ring;
 		if (vq->backlog.first && vq_fill(vq)) {
-			vq_look_for(vq, alone);
+			if (READ_ONCE(vq->look_ns))
+				vq_look_for(vq, alone);
 			notify = vq_kick_prepare(vq);
 		}
 	}
@@ -697,10 +706,15 @@ static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 {
 	lockdep_assert_held(&vq->lock);
 
-	vq->reaping = !list_empty(&vq->taken);
-	if (vq->nr_in_ring && !vq->dead)
-		virtiofs_vq_look(vq);
+	if (vq->nr_in_ring && !vq->dead) {
+		vq_disarm(vq);
+		vq_reap(vq);
+		vq->reaping = !list_empty(&vq->taken);
+		if (!vq->reaping || vq->nr_asleep)
+			virtiofs_vq_arm(vq);
+	}
 	list_splice_tail_init(&vq->taken, batch);
+	vq->reaping = !list_empty(batch);
 }
 
 /* Returns true if the worker has to look again */
@@ -756,7 +770,7 @@ static bool vq_serve(struct virtiofs_vq *vq)
 		if (notify)
 			virtqueue_notify(vq->ring);
 	}
-	if (!list_empty(&batch))
+	if (again)
 		again = vq_end_harvest(vq, &batch);
 	if (unlikely(failed))
 		vq_end_failed(vq);
@@ -767,7 +781,7 @@ static void vq_work(struct work_struct *work)
 {
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	unsigned int rounds = VQ_ROUNDS;
-	bool keen = virtiofs_vq_is_keen(vq);
+	bool keen = READ_ONCE(vq->submitter) && virtiofs_vq_is_keen(vq);
 	bool again;
 
 	do {
@@ -793,7 +807,8 @@ static void vq_timer(struct timer_list *timer)
 		if (vq->dead)
 			return;
 		virtiofs_vq_reap(vq);
-		vq_arm_now(vq);
+		if (vq_lacks_callbacks(vq))
+			vq_enable_callbacks(vq);
 		if (vq->backlog.first)
 			vq_call_worker(vq);
 	}

@@ -511,18 +511,6 @@ void virtiofs_vqs_put(struct virtiofs_vqs *vqs)
 }
 
 /**
- * virtiofs_vqs_pick() - choose a request queue for the caller
- * @vqs: the queues
- *
- * Context: any.  A task that moves to another CPU loses nothing but locality.
- * Return: a request queue, never the hiprio queue.
- */
-struct virtiofs_vq *virtiofs_vqs_pick(struct virtiofs_vqs *vqs)
-{
-	return &vqs->vq[vqs->map[raw_smp_processor_id()]];
-}
-
-/**
  * virtiofs_vqs_completed() - number of submissions that have ended so far
  * @vqs: the queues
  *

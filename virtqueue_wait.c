@@ -228,13 +228,12 @@ bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
  * requests.  If it goes to sleep for that, and nobody else wants the CPU, the worker has it and
  * looks for the reply, so that the CPU need not be woken up for it.
  *
- * Context: under the queue's lock.
+ * Context: under the queue's lock, if workers look at all.
  * Return: true if the worker is to be called; then it calls virtiofs_vq_forget_submitter().
  */
 bool virtiofs_vq_set_submitter(struct virtiofs_vq *vq)
 {
-	if (vq->submitter || !READ_ONCE(vq->look_ns) ||
-	    vq_cpu_is_wanted() || !score_pays(&vq->score))
+	if (vq->submitter || vq_cpu_is_wanted() || !score_pays(&vq->score))
 		return false;
 	WRITE_ONCE(vq->submitter, get_task_struct(current));
 	return true;
@@ -244,16 +243,12 @@ bool virtiofs_vq_set_submitter(struct virtiofs_vq *vq)
  * virtiofs_vq_is_keen() - shall the worker look for replies?
  * @vq: the queue
  *
- * Context: the worker, at first.
- * Return: true if it was called to look, and who might wait sleeps.
+ * Context: the worker, at first, if there is a submitter.
+ * Return: true if who might wait sleeps.
  */
 bool virtiofs_vq_is_keen(struct virtiofs_vq *vq)
 {
-	struct task_struct *submitter = READ_ONCE(vq->submitter);
-
-	if (!submitter)
-		return false;
-	if (!task_is_running(submitter))
+	if (!task_is_running(vq->submitter))
 		return true;
 	/* It has only lost the CPU for nothing */
 	score_learn(&vq->score, false);
@@ -314,17 +309,15 @@ bool virtiofs_vq_worker_looks(struct virtiofs_vq *vq)
 }
 
 /**
- * virtiofs_vq_forget_submitter() - the worker looks for nobody any more
- * @vq: the queue
+ * virtiofs_vq_put_submitter() - the worker looks for nobody any more
+ * @vq: a queue with a submitter
  *
  * Context: the worker, at last, or in its stead.
  */
-void virtiofs_vq_forget_submitter(struct virtiofs_vq *vq)
+void virtiofs_vq_put_submitter(struct virtiofs_vq *vq)
 {
-	struct task_struct *submitter = READ_ONCE(vq->submitter);
+	struct task_struct *submitter = vq->submitter;
 
-	if (!submitter)
-		return;
 	scoped_guard(vq, vq)
 		WRITE_ONCE(vq->submitter, NULL);
 	put_task_struct(submitter);

@@ -51,6 +51,19 @@ static inline struct llist_node *fifo_pop(struct virtiofs_fifo *fifo)
 	return link;
 }
 
+/* Take the first @nr off, which stay linked to each other; there are as many */
+static inline void fifo_drop(struct virtiofs_fifo *fifo, unsigned int nr)
+{
+	struct llist_node *link = fifo->first;
+
+	fifo->nr -= nr;
+	while (nr--)
+		link = link->next;
+	fifo->first = link;
+	if (!link)
+		fifo->last = &fifo->first;
+}
+
 /* Move all of @from behind the last of @to */
 static inline void fifo_splice(struct virtiofs_fifo *to,
 			       struct virtiofs_fifo *from)

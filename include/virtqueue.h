@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/wait.h>
@@ -397,9 +398,20 @@ bool virtiofs_vqs_cancel(struct virtiofs_vqs *vqs, struct llist_node *link);
 bool virtiofs_vqs_are_dead(struct virtiofs_vqs *vqs);
 struct virtiofs_vqs *virtiofs_vqs_get(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_put(struct virtiofs_vqs *vqs);
-struct virtiofs_vq *virtiofs_vqs_pick(struct virtiofs_vqs *vqs);
 u64 virtiofs_vqs_completed(struct virtiofs_vqs *vqs);
 unsigned int virtiofs_vqs_ring_size(struct virtiofs_vqs *vqs);
+
+/**
+ * virtiofs_vqs_pick() - choose a request queue for the caller
+ * @vqs: the queues
+ *
+ * Context: any.  A task that moves to another CPU loses nothing but locality.
+ * Return: a request queue, never the hiprio queue.
+ */
+static inline struct virtiofs_vq *virtiofs_vqs_pick(struct virtiofs_vqs *vqs)
+{
+	return &vqs->vq[vqs->map[raw_smp_processor_id()]];
+}
 
 int virtiofs_wq_init(void);
 void virtiofs_wq_exit(void);

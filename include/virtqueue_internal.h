@@ -71,6 +71,18 @@ static inline unsigned int virtiofs_vq_nr_unwaited(const struct virtiofs_vq *vq)
 bool virtiofs_vq_set_submitter(struct virtiofs_vq *vq);
 bool virtiofs_vq_is_keen(struct virtiofs_vq *vq);
 bool virtiofs_vq_worker_looks(struct virtiofs_vq *vq);
-void virtiofs_vq_forget_submitter(struct virtiofs_vq *vq);
+void virtiofs_vq_put_submitter(struct virtiofs_vq *vq);
+
+/**
+ * virtiofs_vq_forget_submitter() - the worker looks for nobody any more
+ * @vq: the queue
+ *
+ * Context: the worker, at last, or in its stead.
+ */
+static inline void virtiofs_vq_forget_submitter(struct virtiofs_vq *vq)
+{
+	if (READ_ONCE(vq->submitter))
+		virtiofs_vq_put_submitter(vq);
+}
 
 #endif
