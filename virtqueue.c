@@ -603,23 +603,35 @@ static bool vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 	return vq_feed(vq);
 }
 
+/* Those who sleep need not wait any longer for @waiter to look */
+static void vq_dismiss(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
+{
+	WRITE_ONCE(vq->nr_answered, vq->nr_answered - 1);
+	if (!waiter->looks)
+		return;
+	vq->nr_woken--;
+	if (!vq->dead && vq->nr_in_ring)
+		virtiofs_vq_look(vq);
+}
+
 /**
  * virtiofs_vq_ended() - account for submissions that have ended, and use what they had
  * @vq: the queue
  * @nr: how many there are
  * @batch: their bufs
- * @nr_answered: how many of them had a waiter
+ * @waiter: who has waited for their end, and leaves; or NULL
  *
  * Context: any but interrupts.  Does not sleep.
  */
 void virtiofs_vq_ended(struct virtiofs_vq *vq, unsigned int nr,
-		       struct list_head *batch, unsigned int nr_answered)
+		       struct list_head *batch, struct virtiofs_waiter *waiter)
 {
 	bool notify;
 
 	guard(rcu)();
 	scoped_guard(vq, vq) {
-		WRITE_ONCE(vq->nr_answered, vq->nr_answered - nr_answered);
+		if (waiter)
+			vq_dismiss(vq, waiter);
 		notify = vq_give_back(vq, nr, batch);
 	}
 	if (notify)
@@ -650,7 +662,8 @@ unsigned int virtiofs_vq_end_bufs(struct virtiofs_vq *vq, struct list_head *batc
 /* The same, and give their bufs back */
 static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 {
-	virtiofs_vq_ended(vq, virtiofs_vq_end_bufs(vq, batch), batch, 0);
+	virtiofs_vq_ended(vq, virtiofs_vq_end_bufs(vq, batch), batch,
+			  NULL);
 }
 
 /* End submissions that the device never had */
@@ -667,7 +680,7 @@ static void vq_end_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		cond_resched();
 	}
 	if (nr)
-		virtiofs_vq_ended(vq, nr, &none, 0);
+		virtiofs_vq_ended(vq, nr, &none, NULL);
 }
 
 /**
@@ -693,7 +706,7 @@ bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 			vq->backlog.last = at;
 		vq->backlog.nr--;
 	}
-	virtiofs_vq_ended(vq, 1, &none, 0);
+	virtiofs_vq_ended(vq, 1, &none, NULL);
 	return true;
 }
 

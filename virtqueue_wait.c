@@ -82,26 +82,14 @@ static void vq_looked(struct virtiofs_vq *vq, bool found, u64 since)
 				    ktime_get_ns() - since);
 }
 
-/* For who was woken: those who sleep need not wait any longer for that */
-static void vq_look_woken(struct virtiofs_vq *vq)
-{
-	scoped_guard(vq, vq) {
-		vq->nr_woken--;
-		if (!vq->dead && vq->nr_in_ring)
-			virtiofs_vq_look(vq);
-	}
-}
-
 /* End the request of a waiter, which has returned */
 static void vq_end_waited(struct virtiofs_vq *vq,
 			  struct virtiofs_waiter *waiter)
 {
 	LIST_HEAD(batch);
 
-	if (waiter->looks)
-		vq_look_woken(vq);
 	list_add(&waiter->buf->node, &batch);
-	virtiofs_vq_ended(vq, virtiofs_vq_end_bufs(vq, &batch), &batch, 1);
+	virtiofs_vq_ended(vq, virtiofs_vq_end_bufs(vq, &batch), &batch, waiter);
 }
 
 /* Returns true if the device has returned the request of @waiter */

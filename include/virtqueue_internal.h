@@ -51,7 +51,7 @@ void virtiofs_vq_look(struct virtiofs_vq *vq);
 unsigned int virtiofs_vq_end_bufs(struct virtiofs_vq *vq,
 				  struct list_head *batch);
 void virtiofs_vq_ended(struct virtiofs_vq *vq, unsigned int nr,
-		       struct list_head *batch, unsigned int nr_answered);
+		       struct list_head *batch, struct virtiofs_waiter *waiter);
 bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link);
 void virtiofs_vq_detach(struct virtiofs_vq *vq);
 
