@@ -5,8 +5,10 @@
  *
  *   neighbour FILE CALLS
  *
- * The neighbour's line has the time that it takes, beside the calls, for what it
- * does in a second when it is alone; another one the time that it loses for each call.
+ * One line has the calls, one after another, another one the time that the neighbour
+ * loses for each of them. The neighbour's own line has the time that it takes for what it does in a
+ * second when it is alone, beside calls at a fixed rate, so that nobody is charged for
+ * being fast.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -16,12 +18,15 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "measure.h"
 
 #define SECOND		1000000000ULL
 /* Long enough to see many of the scheduler's slices */
 #define ALONE_US	500000
+/* Between two calls, if their rate is fixed: more than any driver takes for one */
+#define PERIOD		1000000ULL
 /* Work between two looks at the counter, so that the memory is not what is measured */
 #define SPINS		1000
 
@@ -62,17 +67,46 @@ static double alone(void)
 	return (double)(*done - work) * SECOND / (now() - begin);
 }
 
-static void call_all(int fd, uint64_t *samples, size_t nr)
+static void call(int fd)
 {
 	struct statx stx;
 
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &stx))
+		die("statx");
+}
+
+static void call_all(int fd, uint64_t *samples, size_t nr)
+{
 	for (size_t i = 0; i < nr; i++) {
 		uint64_t begin = now();
 
-		if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &stx))
-			die("statx");
+		call(fd);
 		samples[i] = now() - begin;
 	}
+}
+
+/* Who is late calls at once, so that the rate stays */
+static void call_regularly(int fd, size_t nr)
+{
+	uint64_t begin = now();
+
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t at = begin + i * PERIOD;
+		struct timespec until = { at / SECOND, at % SECOND };
+
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+		call(fd);
+	}
+}
+
+/* How long the neighbour takes for a second's work beside regular calls */
+static uint64_t task(int fd, size_t nr, double rate)
+{
+	uint64_t begin = now(), work = *done;
+
+	call_regularly(fd, nr);
+	work = *done - work;
+	return work ? rate * (now() - begin) / work : UINT64_MAX;
 }
 
 int main(int argc, char **argv)
@@ -103,12 +137,12 @@ int main(int argc, char **argv)
 	took = now() - begin;
 	work = *done - work;
 	counts_read(&after);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 	tell("neighbour_calls", samples, nr, took, &before, &after);
-	samples[0] = work ? rate * took / work : UINT64_MAX;
-	tell("neighbour_task", samples, 1, took, NULL, NULL);
 	samples[0] = (took - work * SECOND / rate) / nr;
 	tell("neighbour_loss", samples, 1, samples[0], NULL, NULL);
+	samples[0] = task(fd, nr, rate);
+	tell("neighbour_task", samples, 1, samples[0], NULL, NULL);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	return 0;
 }

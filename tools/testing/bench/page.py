@@ -48,9 +48,10 @@ Bytes copied are those that our driver's trace events tell of in the same run: h
 Pages are never copied, as the device has their own addresses.
 
 The neighbour is a task that only computes, on the one vCPU of a task that does nothing but
-getattr. *neighbour_calls* are those; *neighbour_loss* is the time of the CPU that each of them takes from
-the neighbour, and *neighbour_task* the time that the neighbour takes for
-what it does in a second when it is alone.
+getattr. *neighbour_calls* are those, one after another; *neighbour_loss* is the time of the CPU that each of them
+takes from the neighbour. *neighbour_task* is the time that the neighbour takes for what it does in a
+second when it is alone, beside a call in each millisecond: if they came one after another, the faster
+driver would be charged for more of them.
 """
 
 FLOOR = """
