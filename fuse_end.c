@@ -8,9 +8,9 @@
  * Nor shall it look again at once when an end has woken a task that has requests in the
  * ring: it would be interrupted for each of their replies, which come together while the
  * task has the CPU.  A worker of high priority puts it behind the task.  If the ring has
- * nothing more, there is nothing to come together, and the ends that may block are for the
- * queue's own worker to go on with, which is no switch to another.  So they are if CPUs share
- * the queue, as the task has mostly another CPU then.
+ * nothing more, or the request was large, there is nothing to come together, and the ends that may
+ * block are for the queue's own worker to go on with, which is no switch to another.  So they
+ * are if CPUs share the queue, as the task has mostly another CPU then.
  */
 
 #include <linux/llist.h>

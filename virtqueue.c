@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/ktime.h>
 #include <linux/rcupdate.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 
@@ -21,6 +22,9 @@
 
 /* How long who sleeps waits at the most for others that were woken, in ticks */
 #define VQ_LOOK_DELAY	1
+
+/* Requests with so many bytes take so long that their replies do not come together */
+#define VQ_LARGE	SZ_64K
 
 /* How often the worker looks before others that work on its CPU have their turn */
 #define VQ_ROUNDS	8
@@ -195,7 +199,8 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	buf->len = len;
 	buf->error = error;
 	vq->nr_in_ring -= buf->nr;
-	buf->others = vq->nr_in_ring && vq->nr_cpus == 1;
+	buf->others = vq->nr_in_ring && vq->nr_cpus == 1 &&
+		      buf->bytes < VQ_LARGE;
 	vq->bytes_in += len;
 	if (!waiter) {
 		if (vq->looking)

@@ -53,7 +53,8 @@ enum {
  * @bytes: how many it comes with, those that the device may write included
  * @len: number of bytes that the device claims to have written
  * @error: 0, or why the device did not complete the request
- * @others: others of the one CPU that has the queue were in the ring when it was taken out
+ * @others: it was taken out when the ring had others, of the one CPU that has the queue, and
+ *	is not large, so that their replies come together
  * @data: headers and arguments; written and read by the device
  *
  * Made with the queue, as many as the ring has entries, so that nothing is

@@ -5,6 +5,7 @@
  */
 
 #include <linux/cpumask.h>
+#include <linux/sizes.h>
 #include <linux/virtio_config.h>
 
 #include <kunit/test.h>
@@ -210,8 +211,12 @@ static void replies_out_of_order_reach_their_requests(struct kunit *test)
 	expect_answered(test, reqs, SMALL_ROOM);
 }
 
-/* Two are answered one by one, by the device of a queue that so many CPUs share */
-static struct plain_req *end_two(struct kunit *test, unsigned int nr_cpus)
+/*
+ * Two of @bytes are answered one by one, by the device of a queue that so many CPUs share.
+ * Nobody reads the bytes, which are not there.
+ */
+static struct plain_req *end_two(struct kunit *test, unsigned int nr_cpus,
+				 unsigned int bytes)
 {
 	struct mock_chain *chains = new_chains(test, 2);
 	struct mock_device *mock = small_device(test);
@@ -219,6 +224,10 @@ static struct plain_req *end_two(struct kunit *test, unsigned int nr_cpus)
 	unsigned int i;
 
 	plain_vq(mock)->nr_cpus = nr_cpus;
+	for (i = 0; i < 2; i++) {
+		reqs[i].segs = 1;
+		reqs[i].seg_len = bytes;
+	}
 	submit_all(mock, reqs, 2);
 	KUNIT_ASSERT_EQ(test, 2, pop_all(mock, chains, 2));
 	for (i = 0; i < 2; i++) {
@@ -230,15 +239,24 @@ static struct plain_req *end_two(struct kunit *test, unsigned int nr_cpus)
 
 static void end_is_told_whether_its_cpu_has_others(struct kunit *test)
 {
-	struct plain_req *reqs = end_two(test, 1);
+	struct plain_req *reqs = end_two(test, 1, SZ_4K);
 
 	KUNIT_EXPECT_TRUE(test, reqs[0].others);
 	KUNIT_EXPECT_FALSE(test, reqs[1].others);
 }
 
+/* Their replies do not come together */
+static void end_of_a_large_request_is_not_told_of_others(struct kunit *test)
+{
+	struct plain_req *reqs = end_two(test, 1, SZ_64K);
+
+	KUNIT_EXPECT_FALSE(test, reqs[0].others);
+	KUNIT_EXPECT_FALSE(test, reqs[1].others);
+}
+
 static void end_is_not_told_of_others_that_may_be_elsewhere(struct kunit *test)
 {
-	struct plain_req *reqs = end_two(test, 2);
+	struct plain_req *reqs = end_two(test, 2, SZ_4K);
 
 	KUNIT_EXPECT_FALSE(test, reqs[0].others);
 	KUNIT_EXPECT_FALSE(test, reqs[1].others);
@@ -634,6 +652,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(backlog_is_fifo),
 	KUNIT_CASE(replies_out_of_order_reach_their_requests),
 	KUNIT_CASE(end_is_told_whether_its_cpu_has_others),
+	KUNIT_CASE(end_of_a_large_request_is_not_told_of_others),
 	KUNIT_CASE(end_is_not_told_of_others_that_may_be_elsewhere),
 	KUNIT_CASE(long_request_is_not_overtaken),
 	KUNIT_CASE(request_as_long_as_the_ring_gets_through),
