@@ -189,11 +189,11 @@ static const struct work works[] = {
 	{ "readdir_1000", 40, O_RDONLY, .call = readdir_1000 },
 	{ "read_4k_direct", 1, O_RDONLY | O_DIRECT, .call = read_4k },
 	{ "write_4k_direct", 1, O_WRONLY | O_DIRECT, .call = write_4k },
-	{ "read_1m_direct", 10, O_RDONLY | O_DIRECT, .call = read_1m },
-	{ "write_1m_direct", 10, O_WRONLY | O_DIRECT, .call = write_1m },
+	{ "read_1m_direct", 5, O_RDONLY | O_DIRECT, .call = read_1m },
+	{ "write_1m_direct", 5, O_WRONLY | O_DIRECT, .call = write_1m },
 	{ "fsync", 2, O_WRONLY, .call = sync_file },
 	{ "fault_cold", 1, O_RDONLY, .begin = fault_begin, .call = fault, .end = fault_end },
-	{ "read_cold", 100, O_RDONLY, .prepare = drop_cached, .call = read_all },
+	{ "read_cold", 50, O_RDONLY, .prepare = drop_cached, .call = read_all },
 };
 
 #define NR_WORKS (sizeof(works) / sizeof(works[0]))
