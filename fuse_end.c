@@ -24,8 +24,9 @@
  * @requests: whose ends they are, the last one first
  * @work: ends them
  *
- * One for each CPU and connection.  Who makes @requests not empty queues @work, which takes all
- * of them.  @work is on one workqueue at a time, so that flush_work() waits for it.
+ * One for each CPU and connection.  Who makes @requests not empty queues @work, once, which takes
+ * all of them and touches nothing of this any more: it may run for both workqueues at
+ * once, and the connection may go with the last of the requests.
  */
 struct glue_ends {
 	struct llist_head requests;
@@ -110,17 +111,10 @@ struct glue_ends __percpu *virtiofs_ends_alloc(void)
  * virtiofs_ends_free() - undo virtiofs_ends_alloc()
  * @all: what it has returned, or NULL; all requests have ended
  *
- * Context: process context, may sleep.
+ * Context: process context.
  */
 void virtiofs_ends_free(struct glue_ends __percpu *all)
 {
-	int cpu;
-
-	if (!all)
-		return;
-	/* They may not have returned from the last one */
-	for_each_possible_cpu(cpu)
-		flush_work(&per_cpu_ptr(all, cpu)->work);
 	free_percpu(all);
 }
 
