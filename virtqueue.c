@@ -308,7 +308,7 @@ void virtiofs_vq_arm(struct virtiofs_vq *vq)
 {
 	if (!vq_lacks_callbacks(vq))
 		return;
-	if (unlikely(vq->nr_woken))
+	if (vq->nr_woken)
 		timer_reduce(&vq->timer, jiffies + VQ_LOOK_DELAY);
 	else
 		vq_enable_callbacks(vq);
@@ -667,8 +667,7 @@ unsigned int virtiofs_vq_end_bufs(struct virtiofs_vq *vq, struct list_head *batc
 /* The same, and give their bufs back */
 static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
 {
-	virtiofs_vq_ended(vq, virtiofs_vq_end_bufs(vq, batch), batch,
-			  NULL);
+	virtiofs_vq_ended(vq, virtiofs_vq_end_bufs(vq, batch), batch, NULL);
 }
 
 /* End submissions that the device never had */
