@@ -25,7 +25,7 @@
 #define SECOND		1000000000ULL
 /* Long enough to see many of the scheduler's slices */
 #define ALONE_US	500000
-/* Between two calls, if their rate is fixed: more than any driver takes for one */
+/* Between two calls, if their rate is fixed: more than a driver takes for one, as a rule */
 #define PERIOD		1000000ULL
 /* Work between two looks at the counter, so that the memory is not what is measured */
 #define SPINS		1000
