@@ -59,7 +59,7 @@ void virtiofs_plug_submit(struct virtiofs_vq *vq, struct llist_node *link)
 	if (current->plug)
 		cb = blk_check_plugged(plug_end, vq, sizeof(*plug));
 	if (!cb) {
-		virtiofs_vq_submit(vq, link);
+		virtiofs_vq_submit(vq, link, NULL);
 		return;
 	}
 	plug = container_of(cb, struct plug, cb);

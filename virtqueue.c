@@ -412,15 +412,18 @@ static void vq_look_for(struct virtiofs_vq *vq, bool alone)
 }
 
 /**
- * virtiofs_vq_submit_for() - submit a request that somebody may wait for
+ * virtiofs_vq_submit() - submit a request
  * @vq: the queue
  * @link: the request; it belongs to the queue until done() is called for it
- * @waiter: gets a buf if the request has come into the ring; or NULL
+ * @waiter: who waits for it, gets a buf if the request has come into the ring; or NULL
+ *
+ * Cannot fail and does not call done(): what goes wrong is told to done() by
+ * the worker.
  *
  * Context: any but interrupts.  Does not sleep.
  */
-void virtiofs_vq_submit_for(struct virtiofs_vq *vq, struct llist_node *link,
-			    struct virtiofs_waiter *waiter)
+void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
+			struct virtiofs_waiter *waiter)
 {
 	bool notify = false, alone;
 
@@ -448,21 +451,6 @@ void virtiofs_vq_submit_for(struct virtiofs_vq *vq, struct llist_node *link,
 }
 
 /**
- * virtiofs_vq_submit() - submit a request
- * @vq: the queue
- * @link: the request; it belongs to the queue until done() is called for it
- *
- * Cannot fail and does not call done(): what goes wrong is told to done() by
- * the worker.
- *
- * Context: any but interrupts.  Does not sleep.
- */
-void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
-{
-	virtiofs_vq_submit_for(vq, link, NULL);
-}
-
-/**
  * virtiofs_vq_submit_all() - submit requests that have come together
  * @vq: the queue
  * @fifo: the requests, of which it gives up all; they keep their order
@@ -475,7 +463,7 @@ void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo)
 {
 	bool notify = false, alone;
 
-	/* See virtiofs_vq_submit_for() */
+	/* See virtiofs_vq_submit() */
 	guard(rcu)();
 	scoped_guard(vq, vq) {
 		vq->pending += fifo->nr;
@@ -516,7 +504,7 @@ void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 {
 	bool notify = false;
 
-	/* See virtiofs_vq_submit_for() */
+	/* See virtiofs_vq_submit() */
 	guard(rcu)();
 	scoped_guard(vq, vq) {
 		vq->pending++;

@@ -156,7 +156,7 @@ bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 		.polls = polls,
 	};
 	init_completion(&waiter->end);
-	virtiofs_vq_submit_for(vq, link, waiter);
+	virtiofs_vq_submit(vq, link, waiter);
 	if (!waiter->buf || !polls)
 		return false;
 	found = vq_poll(vq, waiter, ns) || vq_poll_end(vq, waiter);

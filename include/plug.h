@@ -14,7 +14,7 @@ void virtiofs_plug_flush(void);
 static inline void virtiofs_plug_submit(struct virtiofs_vq *vq,
 					struct llist_node *link)
 {
-	virtiofs_vq_submit(vq, link);
+	virtiofs_vq_submit(vq, link, NULL);
 }
 
 static inline void virtiofs_plug_flush(void)

@@ -369,7 +369,8 @@ static inline void virtiofs_sgl_begin_reply(struct virtiofs_sgl *sgl)
 	sgl->len_out = sgl->len;
 }
 
-void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
+void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
+			struct virtiofs_waiter *waiter);
 void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo);
 bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 			     struct virtiofs_waiter *waiter, u64 ns);

@@ -43,8 +43,6 @@ void virtiofs_vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 int virtiofs_vq_alloc(struct virtiofs_vq *vq);
 void virtiofs_vq_free(struct virtiofs_vq *vq);
 void virtiofs_vq_callback(struct virtqueue *ring);
-void virtiofs_vq_submit_for(struct virtiofs_vq *vq, struct llist_node *link,
-			    struct virtiofs_waiter *waiter);
 void virtiofs_vq_reap(struct virtiofs_vq *vq);
 void virtiofs_vq_arm(struct virtiofs_vq *vq);
 void virtiofs_vq_look(struct virtiofs_vq *vq);

@@ -71,7 +71,7 @@ static void plain_done(struct llist_node *link, struct virtiofs_buf *buf,
 		schedule_work(req->meanwhile);
 	if (req->next)
 		virtiofs_vq_submit(virtiofs_vqs_pick(plain->vqs),
-				   &req->next->link);
+				   &req->next->link, NULL);
 	if (req->goes_on)
 		wait_for_completion(req->goes_on);
 }
@@ -208,7 +208,7 @@ struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr)
 /* To the first request queue */
 void plain_submit(struct mock_device *mock, struct plain_req *req)
 {
-	virtiofs_vq_submit(plain_vq(mock), &req->link);
+	virtiofs_vq_submit(plain_vq(mock), &req->link, NULL);
 }
 
 /* The same, look for the reply, and then wait for it */

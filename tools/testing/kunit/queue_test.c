@@ -636,7 +636,7 @@ static void requests_of_all_queues_end(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
 	for (i = 0; i < 400; i++)
 		virtiofs_vq_submit(&plain_of(mock)->vqs->vq[REQUESTS + i % 4],
-				   &reqs[i].link);
+				   &reqs[i].link, NULL);
 	plain_wait(mock, 400);
 	expect_answered(test, reqs, 400);
 	for (i = 0; i < 4; i++)
