@@ -477,6 +477,18 @@ static void glue_submit_sync(struct glue_conn *conn, struct virtiofs_vq *vq,
 		virtiofs_leave_exiting(conn, req);
 }
 
+/*
+ * Of what nobody waits for, READs into the page cache are readahead's.  It fills its
+ * requests, so one that could be longer is its last.
+ */
+static bool glue_is_last(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct fuse_args *args = req->args;
+
+	return args->page_zeroing && req->in.h.opcode == FUSE_READ &&
+	       glue_out_pages_len(args) < virtiofs_glue_max_read(conn->session);
+}
+
 static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	struct glue_conn *conn = fiq->priv;
@@ -501,7 +513,8 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	} else {
 		/* The mount that it was made for may end in the request's end */
 		glue_set_mount(req, conn->fm);
-		virtiofs_plug_submit(vq, &glue_sub_of(req)->link);
+		virtiofs_plug_submit(vq, &glue_sub_of(req)->link,
+				     glue_is_last(conn, req));
 		virtiofs_watch_requests(conn);
 	}
 }

@@ -42,21 +42,31 @@ static void plug_end(struct blk_plug_cb *cb, bool from_schedule)
 	kfree(plug);
 }
 
+/* Is there nothing that a request could go together with, nor anything under way? */
+static bool plug_is_alone(struct virtiofs_vq *vq)
+{
+	return list_empty(&current->plug->cb_list) && virtiofs_vq_is_idle(vq);
+}
+
 /**
  * virtiofs_plug_submit() - submit a request that nobody waits for
  * @vq: the queue
  * @link: the request; it belongs to the queue until done() is called for it
+ * @last: its submitter has no more requests to go together with it
  *
  * As virtiofs_vq_submit(), but if the task plugs, the request stays with it for a while.
+ * The last one does not if it is alone, which saves the memory for a list.  While the
+ * device is busy it does, since the task may have submitters one after the other.
  *
  * Context: process context.  Does not sleep.
  */
-void virtiofs_plug_submit(struct virtiofs_vq *vq, struct llist_node *link)
+void virtiofs_plug_submit(struct virtiofs_vq *vq, struct llist_node *link,
+			  bool last)
 {
 	struct blk_plug_cb *cb = NULL;
 	struct plug *plug;
 
-	if (current->plug)
+	if (current->plug && !(last && plug_is_alone(vq)))
 		cb = blk_check_plugged(plug_end, vq, sizeof(*plug));
 	if (!cb) {
 		virtiofs_vq_submit(vq, link, NULL);

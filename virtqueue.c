@@ -142,7 +142,7 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 	buf->since = now;
 	buf->bytes = sgl->len;
 	list_move_tail(&buf->node, &vq->in_ring);
-	vq->nr_in_ring += nr;
+	WRITE_ONCE(vq->nr_in_ring, vq->nr_in_ring + nr);
 	vq->bytes_out += sgl->len_out;
 	return nr;
 }
@@ -198,7 +198,7 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	buf->took = now - buf->since;
 	buf->len = len;
 	buf->error = error;
-	vq->nr_in_ring -= buf->nr;
+	WRITE_ONCE(vq->nr_in_ring, vq->nr_in_ring - buf->nr);
 	buf->others = vq->nr_in_ring && vq->nr_cpus == 1 &&
 		      buf->bytes < VQ_LARGE;
 	vq->bytes_in += len;

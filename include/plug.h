@@ -8,11 +8,12 @@
 #include "virtqueue.h"
 
 #ifdef CONFIG_BLOCK
-void virtiofs_plug_submit(struct virtiofs_vq *vq, struct llist_node *link);
+void virtiofs_plug_submit(struct virtiofs_vq *vq, struct llist_node *link,
+			  bool last);
 void virtiofs_plug_flush(void);
 #else
 static inline void virtiofs_plug_submit(struct virtiofs_vq *vq,
-					struct llist_node *link)
+					struct llist_node *link, bool last)
 {
 	virtiofs_vq_submit(vq, link, NULL);
 }

@@ -197,7 +197,8 @@ struct virtiofs_vq_stats {
  * @ring: the virtqueue; gone when @dead.  Notified without the lock, in the
  *	RCU section of the submission.
  * @in_ring: bufs that the device owns, the oldest first
- * @nr_in_ring: number of submissions that have them
+ * @nr_in_ring: number of submissions that have them; may be read without the lock, to see
+ *	whether there are any
  * @pending: number of submissions that done() has not finished
  * @completed: number of submissions that done() has finished; may be read
  *	without the lock, to see whether there is progress
@@ -367,6 +368,18 @@ static inline void virtiofs_sgl_begin_reply(struct virtiofs_sgl *sgl)
 {
 	sgl->nr_out = sgl->nr;
 	sgl->len_out = sgl->len;
+}
+
+/**
+ * virtiofs_vq_is_idle() - has the device nothing to do?
+ * @vq: the queue
+ *
+ * Context: any.
+ * Return: true if nothing was in the ring just now.
+ */
+static inline bool virtiofs_vq_is_idle(struct virtiofs_vq *vq)
+{
+	return !READ_ONCE(vq->nr_in_ring);
 }
 
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link,

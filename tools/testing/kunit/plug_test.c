@@ -39,7 +39,14 @@ static void submit(struct mock_device *mock, unsigned int index,
 
 	for (i = 0; i < nr; i++)
 		virtiofs_plug_submit(&plain_of(mock)->vqs->vq[index],
-				     &reqs[i].link);
+				     &reqs[i].link, false);
+}
+
+/* After which the submitter has no more */
+static void submit_last(struct mock_device *mock, struct plain_req *req)
+{
+	virtiofs_plug_submit(&plain_of(mock)->vqs->vq[REQUESTS], &req->link,
+			     true);
 }
 
 /* The device has them in this order, and no more; it has been notified once for all */
@@ -152,6 +159,59 @@ static void many_do_not_wait_for_more(struct kunit *test)
 	expect_ended(test, &reqs[ENOUGH], 1, -ECONNABORTED);
 }
 
+/* Nor does it need memory */
+static void the_last_does_not_wait_if_it_is_alone(struct kunit *test)
+{
+	struct mock_device *mock = plug_device(test, 1);
+	struct plain_req *req = plain_reqs(mock, 1);
+	struct blk_plug plug;
+
+	blk_start_plug(&plug);
+	submit_last(mock, req);
+	KUNIT_EXPECT_TRUE(test, list_empty(&plug.cb_list));
+	expect_together(mock, REQUESTS, req, 1);
+	blk_finish_plug(&plug);
+	KUNIT_EXPECT_EQ(test, 1, mock->queue[REQUESTS].notified);
+	plain_wait(mock, 1);
+	expect_ended(test, req, 1, 0);
+}
+
+static void the_last_goes_with_those_before(struct kunit *test)
+{
+	struct mock_device *mock = plug_device(test, 1);
+	struct plain_req *reqs = plain_reqs(mock, 3);
+	struct blk_plug plug;
+
+	blk_start_plug(&plug);
+	submit(mock, REQUESTS, reqs, 2);
+	submit_last(mock, &reqs[2]);
+	KUNIT_EXPECT_EQ(test, 0, mock->queue[REQUESTS].notified);
+	blk_finish_plug(&plug);
+	expect_together(mock, REQUESTS, reqs, 3);
+	plain_wait(mock, 3);
+	expect_ended(test, reqs, 3, 0);
+}
+
+/* As io_uring submits reads from several places of a file */
+static void last_ones_wait_while_the_device_is_busy(struct kunit *test)
+{
+	struct mock_device *mock = plug_device(test, 1);
+	struct plain_req *reqs = plain_reqs(mock, 4);
+	struct blk_plug plug;
+	unsigned int i;
+
+	blk_start_plug(&plug);
+	for (i = 0; i < 4; i++)
+		submit_last(mock, &reqs[i]);
+	expect_together(mock, REQUESTS, reqs, 1);
+	blk_finish_plug(&plug);
+	KUNIT_EXPECT_EQ(test, 2, mock->queue[REQUESTS].notified);
+	mock->queue[REQUESTS].notified = 1;
+	expect_together(mock, REQUESTS, &reqs[1], 3);
+	plain_wait(mock, 4);
+	expect_ended(test, reqs, 4, 0);
+}
+
 /* What the task waits for does not overtake what it has submitted before */
 static void a_flush_lets_them_go_first(struct kunit *test)
 {
@@ -243,6 +303,9 @@ static struct kunit_case plug_cases[] = {
 	KUNIT_CASE(without_a_plug_nothing_waits),
 	KUNIT_CASE(who_goes_to_sleep_unplugs),
 	KUNIT_CASE(many_do_not_wait_for_more),
+	KUNIT_CASE(the_last_does_not_wait_if_it_is_alone),
+	KUNIT_CASE(the_last_goes_with_those_before),
+	KUNIT_CASE(last_ones_wait_while_the_device_is_busy),
 	KUNIT_CASE(a_flush_lets_them_go_first),
 	KUNIT_CASE(a_call_goes_after_what_is_plugged),
 	KUNIT_CASE(queues_may_be_killed_meanwhile),

@@ -46,6 +46,17 @@ ends()
 	echo "$later later, $first first" >&2
 }
 
+# lists COMMAND...: sets lists to how often memory was needed for requests that wait for others.
+lists()
+{
+	echo >$TRACING/trace
+	echo 1 >$TRACING/events/kmem/kmalloc/enable
+	"$@" >&2
+	echo 0 >$TRACING/events/kmem/kmalloc/enable
+	lists=$(grep -c 'call_site=blk_check_plugged' $TRACING/trace)
+	echo "$lists lists" >&2
+}
+
 claim driver_loads load
 claim tracefs_is_there mount -t tracefs tracefs $TRACING
 claim share_mounts mount_share
@@ -56,8 +67,16 @@ claim file_is_read test $requests -ge 150
 claim what_is_read_ahead_is_kicked_for_once test $((kicks * 10)) -le $((requests * 4))
 claim_equal it_is_what_the_host_has "$(md5sum </mnt/big)" "$(host sh 'md5sum <big')"
 
-during reads 16
+host sh 'head -c 204800 big | split -b 4096 - small' >&2
+during lists cat /mnt/small*
+claim small_files_are_read test $requests -ge 50
+claim_equal read_that_is_alone_needs_no_memory 0 "$lists"
+claim_equal they_are_what_the_host_has "$(cat /mnt/small* | md5sum)" \
+	"$(host sh 'head -c 204800 big | md5sum')"
+
+during lists reads 16
 claim many_reads_are_done test $requests -ge 4096
+claim and_each_call_needs_memory_once test "$lists" -ge 256
 claim those_of_one_call_are_kicked_for_once test $((kicks * 10)) -le "$requests"
 
 ends reads 1
