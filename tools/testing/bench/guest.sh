@@ -34,7 +34,7 @@ driver_load()
 		insmod "$MODULES/updates/virtiofs.ko" ;;
 	ours-nopoll)
 		insmod "$MODULES/updates/virtiofs.ko" poll_us=0 ;;
-	mainline)
+	mainline | mainline-again)
 		insmod "$MODULES/kernel/fs/fuse/virtiofs.ko" ;;
 	9p)
 		modprobe -a 9pnet_virtio 9p ;;

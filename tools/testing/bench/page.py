@@ -29,7 +29,8 @@ own `virtiofs.ko`, and *9p* virtio-9p (`version=9p2000.L,msize=1048576,cache=mma
 median over the rounds of what one round has found: the p50 or p99 of its calls, or with fio all
 of them together. A ratio is the other's median divided by ours: above 1, ours is faster. Behind
 it, in brackets, are the least and the most that a single round would say, which is what the noise
-of the machine leaves open. The p99 of less than 100 calls is that of the slowest.
+of the machine leaves open. To see what it makes of the medians, *mainline* takes each turn twice, as if it were
+two drivers. The p99 of less than 100 calls is that of the slowest.
 
 *never* and *auto* are virtiofsd with `--cache never` and `--cache auto`, both with
 `--allow-direct-io`, and for the tree with `--inode-file-handles=prefer`, since it may have more
@@ -141,6 +142,22 @@ def slower(results):
     return [one for one in compared(results) if not stats.met(one[2].value, plan.SLOWEST)]
 
 
+def noise(results):
+    """The same of mainline and mainline, either way round: ratios of what is equal."""
+    pairs = (("mainline", plan.AGAIN), (plan.AGAIN, "mainline"))
+    found = [results.ratio(key, *pair) for key in results.keys() for pair in pairs]
+    return [one for one in found if one]
+
+
+def noise_part(results):
+    found = noise(results)
+    if not found:
+        return ""
+    below = [one for one in found if not stats.met(one.value, plan.SLOWEST)]
+    return (f"\nMainline itself, taken for two drivers, is slower than {plan.SLOWEST} in {len(below)} of"
+            f" {len(found)} comparisons, and {min(one.value for one in found):.2f} at the worst.\n")
+
+
 def marks_part(results):
     rows = []
     for mark, value, found in judged(results, plan.MARKS):
@@ -160,12 +177,17 @@ def marks_part(results):
                             [[" ".join(key), ours, times(found),
                               "in each round" if found in sure else ""]
                              for key, ours, found in below])
-    return text
+    return text + noise_part(results)
+
+
+def shown(results, boot):
+    """The drivers of which there are columns or rows."""
+    return [one for one in results.drivers(boot) if one not in ("host", plan.AGAIN)]
 
 
 def boot_part(results, boot, out):
     """Times and ratios of one boot, with a plot of the ratios."""
-    drivers = [one for one in results.drivers(boot) if one != "host"]
+    drivers = shown(results, boot)
     rivals = [one for one in drivers if one != "ours"]
     keys = [key for key in results.keys() if key[0] == boot and key[1] != "host"]
     heads = ["work", "share", *drivers]
@@ -192,8 +214,7 @@ def times_plot(results, out):
     keys = [key for key in results.keys() if key[:2] == ("calls", "never")]
     if not keys:
         return ""
-    drivers = results.drivers("calls")
-    drivers = [one for one in drivers if one != "host"]
+    drivers = shown(results, "calls")
     rows = [(key[2], [time and time / 1000 for time in
                       (results.median(key, one, "p50") for one in drivers)]) for key in keys]
     plots.times(out + "/times.svg", "one call, virtiofsd --cache never, p50", drivers, rows)
@@ -206,7 +227,7 @@ def counts_part(results, boot):
     for key in results.keys():
         if key[0] != boot or key[1] == "host":
             continue
-        for driver in results.drivers(boot):
+        for driver in shown(results, boot):
             found = [results.per_call(key, driver, what)
                      for what in ("device_requests", "device_descriptors", "kicks", "device_kicks", "interrupts",
                                   "own", "switches")]
@@ -231,7 +252,7 @@ def floor(results, driver):
 
 def floor_part(results):
     rows = []
-    for driver in results.drivers("device"):
+    for driver in shown(results, "device"):
         found = floor(results, driver)
         if found:
             least = found.wake + found.busy
@@ -246,7 +267,7 @@ def instructions_part(results):
             if key[0] == "instructions" and key[1] != "host" and " " not in key[2]]
     if not keys:
         return ""
-    drivers = [one for one in results.drivers("instructions") if one != "host"]
+    drivers = shown(results, "instructions")
     ours = [one for one in OURS if one in drivers]
     rows, places = [], ""
     for key in keys:

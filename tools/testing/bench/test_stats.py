@@ -88,6 +88,16 @@ class Table(unittest.TestCase):
         slower = table.Table(rows(ours=[100] * 3, mainline=[90, 95, 96]))
         self.assertIn("| 0.95 (0.90..0.96) | in each round |", page.marks_part(slower))
 
+    def test_noise_is_what_equal_drivers_differ_by(self):
+        equal = table.Table(rows(ours=[50] * 3, mainline=[100] * 3, **{plan.AGAIN: [96] * 3}))
+        self.assertIn("slower than 0.97 in 1 of 2 comparisons, and 0.96 at the worst.",
+                      page.marks_part(equal))
+        self.assertNotIn("Mainline itself", page.marks_part(self.table))
+
+    def test_noise_has_no_column(self):
+        self.assertEqual(page.shown(table.Table(rows(ours=[1], mainline=[1], **{plan.AGAIN: [1]})),
+                                    "calls"), ["ours", "mainline"])
+
     def test_what_is_not_measured_anew_is_kept(self):
         who = {"share": "auto", "driver": "ours", "round": "1", "work": "copy"}
         old = table.Table([{**who, "boot": "calls", "n": "1"}, {**who, "boot": "tree", "n": "2"}],
