@@ -33,14 +33,22 @@ writes()
 	rw=randwrite reads "$1"
 }
 
+# traced EVENT COMMAND...: leaves in the trace what there was of the event.
+traced()
+{
+	event=$TRACING/events/$1/enable
+	shift
+	echo >$TRACING/trace
+	echo 1 >"$event"
+	"$@" >&2
+	echo 0 >"$event"
+}
+
 # ends COMMAND...: sets later and first to how often ends were left to a worker like the
 # queue's, and to one of high priority.
 ends()
 {
-	echo >$TRACING/trace
-	echo 1 >$TRACING/events/workqueue/workqueue_queue_work/enable
-	"$@" >&2
-	echo 0 >$TRACING/events/workqueue/workqueue_queue_work/enable
+	traced workqueue/workqueue_queue_work "$@"
 	later=$(grep -c 'ends_run.* workqueue=virtiofs_end ' $TRACING/trace)
 	first=$(grep -c 'ends_run.* workqueue=virtiofs_end_highpri ' $TRACING/trace)
 	echo "$later later, $first first" >&2
@@ -49,10 +57,7 @@ ends()
 # lists COMMAND...: sets lists to how often memory was needed for requests that wait for others.
 lists()
 {
-	echo >$TRACING/trace
-	echo 1 >$TRACING/events/kmem/kmalloc/enable
-	"$@" >&2
-	echo 0 >$TRACING/events/kmem/kmalloc/enable
+	traced kmem/kmalloc "$@"
 	lists=$(grep -c 'call_site=blk_check_plugged' $TRACING/trace)
 	echo "$lists lists" >&2
 }
@@ -62,9 +67,12 @@ claim tracefs_is_there mount -t tracefs tracefs $TRACING
 claim share_mounts mount_share
 
 # A MiB ahead takes three requests.
-during md5sum /mnt/big
+during traced virtiofs/virtiofs_kick md5sum /mnt/big
+alone=$(grep -c ' in_flight=1$' $TRACING/trace)
+echo "$alone alone" >&2
 claim file_is_read test $requests -ge 150
 claim what_is_read_ahead_is_kicked_for_once test $((kicks * 10)) -le $((requests * 4))
+claim first_of_them_does_not_go_alone test $((alone * 4)) -le $kicks
 claim_equal it_is_what_the_host_has "$(md5sum </mnt/big)" "$(host sh 'md5sum <big')"
 
 host sh 'head -c 204800 big | split -b 4096 - small' >&2
