@@ -30,7 +30,7 @@ median over the rounds of what one round has found: the p50 or p99 of its calls,
 of them together. A ratio is the other's median divided by ours: above 1, ours is faster. Behind
 it, in brackets, are the least and the most that a single round would say, which is what the noise
 of the machine leaves open. To see what it makes of the medians, *mainline* takes each turn twice, as if it were
-two drivers. The p99 of less than 100 calls is that of the slowest.
+two drivers, but with the tree, which takes too long. The p99 of less than 100 calls is that of the slowest.
 
 *never* and *auto* are virtiofsd with `--cache never` and `--cache auto`, both with
 `--allow-direct-io`, and for the tree with `--inode-file-handles=prefer`, since it may have more
