@@ -479,7 +479,8 @@ static void glue_submit_sync(struct glue_conn *conn, struct virtiofs_vq *vq,
 
 /*
  * Of what nobody waits for, READs into the page cache are readahead's.  It fills its
- * requests, so one that could be longer is its last.
+ * requests, so one that could be longer is its last, or ends at pages that are there
+ * already, and then there is one notification more.
  */
 static bool glue_is_last(struct glue_conn *conn, struct fuse_req *req)
 {
