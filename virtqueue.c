@@ -299,8 +299,9 @@ static void vq_enable_callbacks(struct virtiofs_vq *vq)
  * virtiofs_vq_arm() - have the device tell of what it has, if that is needed
  * @vq: a queue that is not dead
  *
- * What it has returned in the meantime is taken.  Who was woken is about to look, and then
- * takes all that has come together; the timer is for callers that do not get the CPU.
+ * What it has returned in the meantime is taken.  Of those that were woken the last is about
+ * to look, and then takes all that has come together; the timer is for callers that do not
+ * get the CPU.
  *
  * Context: under the queue's lock.
  */
@@ -603,7 +604,8 @@ static void vq_dismiss(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 	if (!waiter->looks)
 		return;
 	vq->nr_woken--;
-	if (!vq->dead && vq->nr_in_ring)
+	/* The last one finds most, as the device goes on while the others run */
+	if (!vq->nr_woken && !vq->dead && vq->nr_in_ring)
 		virtiofs_vq_look(vq);
 }
 

@@ -84,7 +84,7 @@ struct virtiofs_buf {
  * struct virtiofs_waiter - a submitter that waits for the end of its request
  * @buf: the request's place in the queue, or NULL if it has found none at once
  * @polls: the submitter looks into the ring, and needs no interrupt
- * @looks: the submitter was woken, and others wait for it to look
+ * @looks: the submitter was woken, and others wait until it, or the last such one, looks
  * @late: the submitter has looked for as long as it may, in vain
  * @answered: the device has returned @buf, or never will
  * @end: completed after that, if the submitter sleeps
@@ -214,7 +214,8 @@ struct virtiofs_vq_stats {
  * @idle: woken when @pending becomes 0
  * @nr_polled: number of submissions in the ring that their submitters look for
  * @nr_asleep: number of them whose submitters sleep until they end
- * @nr_woken: number of submitters that were woken from that to look and have not yet
+ * @nr_woken: number of submitters that were woken from that, of which the last to use its
+ *	reply looks; 0 if CPUs share the queue
  * @nr_answered: number of submitters that have not used yet what the device has returned
  *	for them; may be read without the lock, to see whether there are any
  * @callbacks: the device shall interrupt

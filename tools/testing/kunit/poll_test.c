@@ -742,23 +742,30 @@ static bool woken_looks(struct kunit *test, struct mock_device *mock)
 	unsigned int before = interrupts(mock);
 	struct sleeper *sleeper;
 	unsigned long tick;
+	bool sleeps;
 
 	/* Behind a tick, and nothing is left of the last try */
 	schedule_timeout_uninterruptible(1);
 	timer_delete_sync(&plain_vq(mock)->timer);
 	tick = jiffies;
-	sleeper = sleepers(mock, 3);
+	sleeper = sleepers(mock, ROOM);
 	plain_answer_one(mock);
 	plain_answer_one(mock);
 	plain_answer_one(mock);
 	sleeper_runs(mock, &sleeper[0]);
-	/* The first has told them */
+	/* The only one that was woken has told them */
 	KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[1].waiter.end));
 	KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[2].waiter.end));
+	plain_answer_one(mock);
 	sleeper_runs(mock, &sleeper[1]);
+	sleeps = !completion_done(&sleeper[3].waiter.end);
 	sleeper_runs(mock, &sleeper[2]);
+	/* The last of both has */
+	KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[3].waiter.end));
+	sleeper_runs(mock, &sleeper[3]);
 	if (time_after(jiffies, tick))
 		return false;
+	KUNIT_EXPECT_TRUE(test, sleeps);
 	KUNIT_EXPECT_EQ(test, before + 1, interrupts(mock));
 	return true;
 }
