@@ -603,9 +603,14 @@ static void vq_dismiss(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 	WRITE_ONCE(vq->nr_answered, vq->nr_answered - 1);
 	if (!waiter->looks)
 		return;
-	vq->nr_woken--;
+	/* The timer may have given up waiting for it */
+	if (vq->nr_woken)
+		vq->nr_woken--;
 	/* The last one finds most, as the device goes on while the others run */
-	if (!vq->nr_woken && !vq->dead && vq->nr_in_ring)
+	if (vq->nr_woken)
+		return;
+	vq->overdue = false;
+	if (!vq->dead && vq->nr_in_ring)
 		virtiofs_vq_look(vq);
 }
 
@@ -813,6 +818,10 @@ static void vq_timer(struct timer_list *timer)
 	scoped_guard(vq, vq) {
 		if (vq->dead)
 			return;
+		/* Who has not looked for a whole tick does not get the CPU */
+		if (vq->overdue)
+			vq->nr_woken = 0;
+		vq->overdue = vq->nr_woken;
 		virtiofs_vq_reap(vq);
 		if (vq_lacks_callbacks(vq))
 			vq_enable_callbacks(vq);

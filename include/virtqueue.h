@@ -215,7 +215,8 @@ struct virtiofs_vq_stats {
  * @nr_polled: number of submissions in the ring that their submitters look for
  * @nr_asleep: number of them whose submitters sleep until they end
  * @nr_woken: number of submitters that were woken from that, of which the last to use its
- *	reply looks; 0 if CPUs share the queue
+ *	reply looks; 0 if CPUs share the queue, or when they are given up
+ * @overdue: @timer had to look for them, and gives them up if it has to once more
  * @nr_answered: number of submitters that have not used yet what the device has returned
  *	for them; may be read without the lock, to see whether there are any
  * @callbacks: the device shall interrupt
@@ -258,6 +259,7 @@ struct virtiofs_vq {
 	unsigned int nr_polled;
 	unsigned int nr_asleep;
 	unsigned int nr_woken;
+	bool overdue;
 	unsigned int nr_answered;
 	bool callbacks;
 	bool reaping;

@@ -971,6 +971,31 @@ static void sleeper_is_told_while_who_was_woken_does_not_run(struct kunit *test)
 	sleeper_runs(mock, &sleeper[0]);
 }
 
+/* Others would wait for a tick with each request */
+static void who_does_not_run_is_given_up(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct sleeper *woken = sleepers(mock, 1), *other;
+	unsigned int i;
+
+	if (!arch_irq_work_has_interrupt())
+		kunit_skip(test, "interrupts come with the tick");
+	plain_vq(mock)->nr_cpus = 1;
+	/* Where its interrupts are */
+	migrate_disable();
+	plain_answer_one(mock);
+	for (i = 0; i < 6; i++) {
+		other = sleepers(mock, 1);
+		plain_answer_one(mock);
+		if (i > 2)
+			KUNIT_EXPECT_TRUE(test, completion_done(&other->waiter.end));
+		sleeper_runs(mock, other);
+	}
+	migrate_enable();
+	sleeper_runs(mock, woken);
+	expect_nobody_waits(mock);
+}
+
 /* What else there is to do for the CPU of a caller */
 static int busy_run(void *unused)
 {
@@ -1057,6 +1082,7 @@ static struct kunit_case poll_cases[] = {
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_who_was_woken_does_not_run,
 			 shape_gen_params),
+	KUNIT_CASE_PARAM(who_does_not_run_is_given_up, shape_gen_params),
 	KUNIT_CASE_PARAM(who_looks_lets_those_run_who_have_their_reply,
 			 shape_gen_params),
 	{}
