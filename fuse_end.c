@@ -7,10 +7,9 @@
  *
  * Nor shall it look again at once when an end has woken a task that has requests in the
  * ring: it would be interrupted for each of their replies, which come together while the
- * task has the CPU.  A worker of high priority puts it behind the task.  If the ring has
- * nothing more, or the request was large, there is nothing to come together, and the ends that may
- * block are for the queue's own worker to go on with, which is no switch to another.  So they
- * are if CPUs share the queue, as the task has mostly another CPU then.
+ * task has the CPU.  A worker of high priority puts it behind the task.  If nothing comes
+ * together, as the queue knows, that would be a switch for nothing, and the ends that may
+ * block are for the queue's own worker to go on with.
  */
 
 #include <linux/llist.h>
@@ -77,7 +76,7 @@ void virtiofs_end(struct glue_conn *conn, struct fuse_req *req,
 {
 	struct glue_ends *ends = raw_cpu_ptr(conn->ends);
 
-	if (buf && buf->others && test_bit(FR_BACKGROUND, &req->flags))
+	if (buf && buf->yields && test_bit(FR_BACKGROUND, &req->flags))
 		ends_add(ends, req, ends_highpri_wq);
 	else if (req->args->may_block)
 		ends_add(ends, req, virtiofs_glue_wq);

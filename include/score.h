@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Whether it pays to look for replies of some kind, as far as is known from those before.
+ * Whether it pays to do something for replies, as far as is known from those before.
  */
 #ifndef _VIRTIOFS_SCORE_H
 #define _VIRTIOFS_SCORE_H
@@ -10,8 +10,8 @@
 #include <linux/types.h>
 
 /*
- * To look in vain costs about as much as two finds save.  So many losses more than
- * finds, and it does not pay.
+ * What was in vain costs about as much as two times save that were not.  So many losses,
+ * and it does not pay.
  */
 #define SCORE_LOSS		2
 #define SCORE_LOSSES_MAX	16
@@ -20,9 +20,9 @@
 #define SCORE_TRY_EVERY		16
 
 /**
- * struct virtiofs_score - whether it pays to look for replies of some kind
+ * struct virtiofs_score - whether something pays, as to look for replies of some kind
  * @losses: grows when it was in vain, shrinks when it was not
- * @skipped: how often it was not looked for a reply since it was the last time
+ * @skipped: how often it was not done since it does not pay
  *
  * Not locked: who looks and learns at the same time does no harm.
  */
@@ -41,15 +41,16 @@ static inline bool score_pays(struct virtiofs_score *score)
 	return skipped % SCORE_TRY_EVERY == 0;
 }
 
+static inline void score_lose(struct virtiofs_score *score, int points)
+{
+	int losses = READ_ONCE(score->losses) + points;
+
+	WRITE_ONCE(score->losses, clamp(losses, 0, SCORE_LOSSES_MAX));
+}
+
 static inline void score_learn(struct virtiofs_score *score, bool found)
 {
-	u8 losses = READ_ONCE(score->losses);
-
-	if (found)
-		losses -= min(losses, 1);
-	else
-		losses = min(losses + SCORE_LOSS, SCORE_LOSSES_MAX);
-	WRITE_ONCE(score->losses, losses);
+	score_lose(score, found ? -1 : SCORE_LOSS);
 }
 
 #endif

@@ -44,7 +44,7 @@ struct plain {
  * @ends: how often done() was called
  * @turn: how many requests had ended before
  * @had_buf: done() was given a reply
- * @others: done() was told that its CPU had others in the ring
+ * @yields: done() was told to let others run
  * @task: who has called done(), for comparison
  * @nice: the nice value of who has called done()
  * @error: what done() was told
@@ -64,7 +64,7 @@ struct plain_req {
 	atomic_t ends;
 	unsigned int turn;
 	bool had_buf;
-	bool others;
+	bool yields;
 	struct task_struct *task;
 	int nice;
 	int error;
