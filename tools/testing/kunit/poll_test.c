@@ -736,13 +736,18 @@ static void sleeper_runs(struct mock_device *mock, struct sleeper *sleeper)
 	expect_good(mock->test, sleeper->req);
 }
 
+static bool is_told(struct sleeper *sleeper)
+{
+	return completion_done(&sleeper->waiter.end);
+}
+
 /* Returns false if there was a tick, at which others look as well */
 static bool woken_looks(struct kunit *test, struct mock_device *mock)
 {
+	bool first_tells, next_tells, last_tells;
 	unsigned int before = interrupts(mock);
 	struct sleeper *sleeper;
 	unsigned long tick;
-	bool sleeps;
 
 	/* Behind a tick, and nothing is left of the last try */
 	schedule_timeout_uninterruptible(1);
@@ -753,19 +758,20 @@ static bool woken_looks(struct kunit *test, struct mock_device *mock)
 	plain_answer_one(mock);
 	plain_answer_one(mock);
 	sleeper_runs(mock, &sleeper[0]);
-	/* The only one that was woken has told them */
-	KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[1].waiter.end));
-	KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[2].waiter.end));
+	/* The only one that was woken */
+	first_tells = is_told(&sleeper[1]) && is_told(&sleeper[2]);
 	plain_answer_one(mock);
 	sleeper_runs(mock, &sleeper[1]);
-	sleeps = !completion_done(&sleeper[3].waiter.end);
+	next_tells = is_told(&sleeper[3]);
 	sleeper_runs(mock, &sleeper[2]);
-	/* The last of both has */
-	KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[3].waiter.end));
+	/* The last of both */
+	last_tells = is_told(&sleeper[3]);
 	sleeper_runs(mock, &sleeper[3]);
 	if (time_after(jiffies, tick))
 		return false;
-	KUNIT_EXPECT_TRUE(test, sleeps);
+	KUNIT_EXPECT_TRUE(test, first_tells);
+	KUNIT_EXPECT_FALSE(test, next_tells);
+	KUNIT_EXPECT_TRUE(test, last_tells);
 	KUNIT_EXPECT_EQ(test, before + 1, interrupts(mock));
 	return true;
 }
