@@ -375,6 +375,79 @@ bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 	return false;
 }
 
+static bool vq_scan_backlog(struct virtiofs_vq *vq, virtiofs_scan_fn fn,
+			    void *arg)
+{
+	struct llist_node *link;
+
+	guard(vq)(vq);
+	for (link = vq->backlog.first; link; link = link->next) {
+		if (fn(link, 0, arg))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * virtiofs_vqs_scan_backlog() - look at all requests that wait to get to the device
+ * @vqs: the queues
+ * @fn: called for each, queue by queue, the oldest first, with a @since of 0
+ * @arg: for @fn
+ *
+ * Context: any but interrupts.  Does not sleep.
+ * Return: true if @fn has returned true.
+ */
+bool virtiofs_vqs_scan_backlog(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
+			       void *arg)
+{
+	unsigned int i;
+
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
+		if (vq_scan_backlog(&vqs->vq[i], fn, arg))
+			return true;
+	}
+	return false;
+}
+
+static bool vq_has(struct virtiofs_vq *vq, struct llist_node *link,
+		   virtiofs_scan_fn fn, void *arg)
+{
+	struct virtiofs_buf *buf;
+
+	guard(vq)(vq);
+	list_for_each_entry(buf, &vq->in_ring, node) {
+		if (buf->link == link) {
+			fn(link, buf->since, arg);
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * virtiofs_vqs_has() - does the device have this request?
+ * @vqs: the queues
+ * @link: a submission; it may have completed, as only its address is used
+ * @fn: called for it if the device has it
+ * @arg: for @fn
+ *
+ * The request cannot complete before @fn has returned.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ * Return: true if the device has it.
+ */
+bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
+		      virtiofs_scan_fn fn, void *arg)
+{
+	unsigned int i;
+
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
+		if (vq_has(&vqs->vq[i], link, fn, arg))
+			return true;
+	}
+	return false;
+}
+
 /**
  * virtiofs_vqs_set_look() - say how long workers look for replies that nobody waits for
  * @vqs: the queues

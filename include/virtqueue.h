@@ -305,9 +305,9 @@ enum virtiofs_vqs_state {
 };
 
 /**
- * typedef virtiofs_scan_fn - look at a submission that the device has
+ * typedef virtiofs_scan_fn - look at a submission that has not completed
  * @link: the submission
- * @since: when it came into the ring, in nanoseconds of ktime_get_ns()
+ * @since: when it came into the ring, in nanoseconds of ktime_get_ns(); 0 on the backlog
  * @arg: of virtiofs_vqs_scan()
  *
  * Called under the queue's lock.  Returns true to end the scan.
@@ -412,6 +412,10 @@ void virtiofs_vqs_check_async(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding);
 bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 		       void *arg);
+bool virtiofs_vqs_scan_backlog(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
+			       void *arg);
+bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
+		      virtiofs_scan_fn fn, void *arg);
 void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns);
 u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);
