@@ -4,12 +4,6 @@
  *
  * It must not wait where an end may block, for instance on a page lock, which may
  * be held until the worker completes another request.
- *
- * Nor shall it look again at once when an end has woken a task that has requests in the
- * ring: it would be interrupted for each of their replies, which come together while the
- * task has the CPU.  A worker of high priority puts it behind the task.  If nothing comes
- * together, as the queue knows, that would be a switch for nothing, and the ends that may
- * block are for the queue's own worker to go on with.
  */
 
 #include <linux/llist.h>
@@ -24,8 +18,8 @@
  * @work: ends them
  *
  * One for each CPU and connection.  Who makes @requests not empty queues @work, once, which takes
- * all of them and touches nothing of this any more: it may run for both workqueues at
- * once, and the connection may go with the last of the requests.
+ * all of them and touches nothing of this any more: the connection may go with the last
+ * of the requests.
  */
 struct glue_ends {
 	struct llist_head requests;
@@ -34,7 +28,6 @@ struct glue_ends {
 
 /* Also for what looks after connections */
 struct workqueue_struct *virtiofs_glue_wq;
-static struct workqueue_struct *ends_highpri_wq;
 
 static void ends_end(struct fuse_req *req)
 {
@@ -56,11 +49,10 @@ static void ends_run(struct work_struct *work)
  * If @requests was empty, none of its requests ends before @work is queued, and
  * the connection stays for them.
  */
-static void ends_add(struct glue_ends *ends, struct fuse_req *req,
-		     struct workqueue_struct *wq)
+static void ends_add(struct glue_ends *ends, struct fuse_req *req)
 {
 	if (llist_add(&glue_sub_of(req)->link, &ends->requests))
-		queue_work(wq, &ends->work);
+		queue_work(virtiofs_glue_wq, &ends->work);
 }
 
 /**
@@ -76,10 +68,8 @@ void virtiofs_end(struct glue_conn *conn, struct fuse_req *req,
 {
 	struct glue_ends *ends = raw_cpu_ptr(conn->ends);
 
-	if (buf && buf->yields && test_bit(FR_BACKGROUND, &req->flags))
-		ends_add(ends, req, ends_highpri_wq);
-	else if (req->args->may_block)
-		ends_add(ends, req, virtiofs_glue_wq);
+	if (req->args->may_block)
+		ends_add(ends, req);
 	else
 		ends_end(req);
 }
@@ -127,16 +117,7 @@ int virtiofs_glue_init(void)
 {
 	virtiofs_glue_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM |
 					   WQ_PERCPU, 0);
-	if (!virtiofs_glue_wq)
-		return -ENOMEM;
-	ends_highpri_wq = alloc_workqueue("virtiofs_end_highpri",
-					  WQ_MEM_RECLAIM | WQ_HIGHPRI |
-					  WQ_PERCPU, 0);
-	if (!ends_highpri_wq) {
-		destroy_workqueue(virtiofs_glue_wq);
-		return -ENOMEM;
-	}
-	return 0;
+	return virtiofs_glue_wq ? 0 : -ENOMEM;
 }
 
 /**
@@ -146,6 +127,5 @@ int virtiofs_glue_init(void)
  */
 void virtiofs_glue_exit(void)
 {
-	destroy_workqueue(ends_highpri_wq);
 	destroy_workqueue(virtiofs_glue_wq);
 }

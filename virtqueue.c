@@ -10,7 +10,6 @@
 #include <linux/completion.h>
 #include <linux/ktime.h>
 #include <linux/rcupdate.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 
@@ -22,12 +21,6 @@
 
 /* How long who sleeps waits at the most for others that were woken, in ticks */
 #define VQ_LOOK_DELAY	1
-
-/* Requests with so many bytes take so long that their replies do not come together */
-#define VQ_LARGE	SZ_64K
-
-/* To let others run is a switch, and saves so many if replies come together */
-#define VQ_YIELD_GAIN	3
 
 /* How often the worker looks before others that work on its CPU have their turn */
 #define VQ_ROUNDS	8
@@ -202,9 +195,6 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	buf->len = len;
 	buf->error = error;
 	WRITE_ONCE(vq->nr_in_ring, vq->nr_in_ring - buf->nr);
-	/* If a CPU has the queue for itself, replies come together while others run there */
-	buf->yields = vq->nr_in_ring && vq->nr_cpus == 1 &&
-		      buf->bytes < VQ_LARGE;
 	vq->bytes_in += len;
 	if (!waiter) {
 		if (vq->looking)
@@ -733,25 +723,6 @@ static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 	vq->reaping = !list_empty(batch);
 }
 
-/*
- * For the worker: shall others run after this batch?  Not if it found nothing more after that,
- * as with a device that is so fast that there is one reply at a time.
- */
-static void vq_yield(struct virtiofs_vq *vq, struct list_head *batch, bool first)
-{
-	struct virtiofs_buf *buf = list_first_entry_or_null(batch, struct virtiofs_buf, node);
-	bool yields;
-
-	if (vq->yielded && !first)
-		score_lose(&vq->yield_score, buf ? -VQ_YIELD_GAIN : 1);
-	yields = buf && buf->yields && score_pays(&vq->yield_score);
-	vq->yielded = first && yields;
-	if (yields)
-		return;
-	list_for_each_entry(buf, batch, node)
-		buf->yields = false;
-}
-
 /* Returns true if the worker has to look again */
 static bool vq_end_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 {
@@ -787,7 +758,7 @@ static void vq_end_failed(struct virtiofs_vq *vq)
 }
 
 /* Returns true if the worker has to look again before it may end */
-static bool vq_serve(struct virtiofs_vq *vq, bool first)
+static bool vq_serve(struct virtiofs_vq *vq)
 {
 	bool notify, again, failed;
 	LIST_HEAD(batch);
@@ -805,7 +776,6 @@ static bool vq_serve(struct virtiofs_vq *vq, bool first)
 		if (notify)
 			virtqueue_notify(vq->ring);
 	}
-	vq_yield(vq, &batch, first);
 	if (again)
 		again = vq_end_harvest(vq, &batch);
 	if (unlikely(failed))
@@ -822,7 +792,7 @@ static void vq_work(struct work_struct *work)
 
 	do {
 		keen = keen && virtiofs_vq_worker_looks(vq);
-		again = vq_serve(vq, rounds == VQ_ROUNDS);
+		again = vq_serve(vq);
 	} while (again && --rounds);
 	virtiofs_vq_forget_submitter(vq);
 	if (!again)

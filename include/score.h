@@ -41,16 +41,11 @@ static inline bool score_pays(struct virtiofs_score *score)
 	return skipped % SCORE_TRY_EVERY == 0;
 }
 
-static inline void score_lose(struct virtiofs_score *score, int points)
-{
-	int losses = READ_ONCE(score->losses) + points;
-
-	WRITE_ONCE(score->losses, clamp(losses, 0, SCORE_LOSSES_MAX));
-}
-
 static inline void score_learn(struct virtiofs_score *score, bool found)
 {
-	score_lose(score, found ? -1 : SCORE_LOSS);
+	int losses = READ_ONCE(score->losses) + (found ? -1 : SCORE_LOSS);
+
+	WRITE_ONCE(score->losses, clamp(losses, 0, SCORE_LOSSES_MAX));
 }
 
 #endif

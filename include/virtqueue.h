@@ -53,7 +53,6 @@ enum {
  * @bytes: how many it comes with, those that the device may write included
  * @len: number of bytes that the device claims to have written
  * @error: 0, or why the device did not complete the request
- * @yields: others shall run when it has ended, before the worker looks again
  * @data: headers and arguments; written and read by the device
  *
  * Made with the queue, as many as the ring has entries, so that nothing is
@@ -71,7 +70,6 @@ struct virtiofs_buf {
 	unsigned int bytes;
 	unsigned int len;
 	int error;
-	bool yields;
 	u8 data[] __aligned(8);
 };
 
@@ -225,8 +223,6 @@ struct virtiofs_vq_stats {
  *	long, or NULL; referenced, and only @work makes it NULL
  * @looking: it does so
  * @score: whether that pays; not locked
- * @yielded: it has let others run, and looks again for the first time; the worker's
- * @yield_score: whether that pays; not locked
  * @taken: bufs that the device has returned, for the worker to end
  * @answered: bufs of sleepers that are woken when the lock is dropped; empty without it
  * @polled: see struct virtiofs_vq_stats
@@ -268,8 +264,6 @@ struct virtiofs_vq {
 	struct task_struct *submitter;
 	bool looking;
 	struct virtiofs_score score;
-	bool yielded;
-	struct virtiofs_score yield_score;
 	struct list_head taken;
 	struct list_head answered;
 	unsigned int pending;

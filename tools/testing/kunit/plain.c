@@ -58,7 +58,6 @@ static void plain_done(struct llist_node *link, struct virtiofs_buf *buf,
 	req->had_buf = buf;
 	if (buf) {
 		req->len = buf->len;
-		req->yields = buf->yields;
 		memcpy(&req->reply, buf->data + PLAIN_IN, sizeof(u32));
 	}
 	req->turn = atomic_read(&plain->nr_ended);

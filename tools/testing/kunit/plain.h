@@ -44,7 +44,6 @@ struct plain {
  * @ends: how often done() was called
  * @turn: how many requests had ended before
  * @had_buf: done() was given a reply
- * @yields: done() was told to let others run
  * @task: who has called done(), for comparison
  * @nice: the nice value of who has called done()
  * @error: what done() was told
@@ -64,7 +63,6 @@ struct plain_req {
 	atomic_t ends;
 	unsigned int turn;
 	bool had_buf;
-	bool yields;
 	struct task_struct *task;
 	int nice;
 	int error;

@@ -5,7 +5,6 @@
  */
 
 #include <linux/cpumask.h>
-#include <linux/sizes.h>
 #include <linux/virtio_config.h>
 
 #include <kunit/test.h>
@@ -209,103 +208,6 @@ static void replies_out_of_order_reach_their_requests(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[i].ends));
 	}
 	expect_answered(test, reqs, SMALL_ROOM);
-}
-
-/*
- * Two of @bytes are answered one by one, by the device of a queue that so many CPUs share.
- * Nobody reads the bytes, which are not there.
- */
-static struct plain_req *end_two(struct kunit *test, unsigned int nr_cpus,
-				 unsigned int bytes)
-{
-	struct mock_chain *chains = new_chains(test, 2);
-	struct mock_device *mock = small_device(test);
-	struct plain_req *reqs = plain_reqs(mock, 2);
-	unsigned int i;
-
-	plain_vq(mock)->nr_cpus = nr_cpus;
-	for (i = 0; i < 2; i++) {
-		reqs[i].segs = 1;
-		reqs[i].seg_len = bytes;
-	}
-	submit_all(mock, reqs, 2);
-	KUNIT_ASSERT_EQ(test, 2, pop_all(mock, chains, 2));
-	for (i = 0; i < 2; i++) {
-		plain_answer(mock, &chains[i]);
-		plain_wait(mock, i + 1);
-	}
-	return reqs;
-}
-
-static void others_run_while_their_cpu_has_more_in_the_ring(struct kunit *test)
-{
-	struct plain_req *reqs = end_two(test, 1, SZ_4K);
-
-	KUNIT_EXPECT_TRUE(test, reqs[0].yields);
-	KUNIT_EXPECT_FALSE(test, reqs[1].yields);
-}
-
-/* Their replies do not come together */
-static void others_need_not_run_at_the_end_of_a_large_request(struct kunit *test)
-{
-	struct plain_req *reqs = end_two(test, 1, SZ_64K);
-
-	KUNIT_EXPECT_FALSE(test, reqs[0].yields);
-	KUNIT_EXPECT_FALSE(test, reqs[1].yields);
-}
-
-static void others_need_not_run_if_they_may_be_elsewhere(struct kunit *test)
-{
-	struct plain_req *reqs = end_two(test, 2, SZ_4K);
-
-	KUNIT_EXPECT_FALSE(test, reqs[0].yields);
-	KUNIT_EXPECT_FALSE(test, reqs[1].yields);
-}
-
-/*
- * One of two is answered and ended, and then there is the other reply when the worker looks
- * again, or not yet.  Returns whether others were to run in between.
- */
-static bool yields(struct mock_device *mock, bool comes)
-{
-	unsigned int ended = atomic_read(&plain_of(mock)->nr_ended);
-	struct mock_chain *chains = new_chains(mock->test, 2);
-	struct plain_req *reqs = plain_reqs(mock, 2);
-	struct completion goes_on;
-
-	init_completion(&goes_on);
-	reqs[0].goes_on = &goes_on;
-	submit_all(mock, reqs, 2);
-	KUNIT_ASSERT_EQ(mock->test, 2, pop_all(mock, chains, 2));
-	plain_answer(mock, &chains[0]);
-	plain_wait(mock, ended + 1);
-	if (comes)
-		plain_answer(mock, &chains[1]);
-	complete(&goes_on);
-	flush_work(&plain_vq(mock)->work);
-	if (!comes)
-		plain_answer(mock, &chains[1]);
-	plain_wait(mock, ended + 2);
-	flush_work(&plain_vq(mock)->work);
-	return reqs[0].yields;
-}
-
-/* A fast device answers each request before the next is sent */
-static void others_run_only_if_more_comes_meanwhile(struct kunit *test)
-{
-	struct mock_device *mock = small_device(test);
-	unsigned int i, tries = 0;
-
-	plain_vq(mock)->nr_cpus = 1;
-	for (i = 0; i < 2 * SCORE_LOSSES_MAX; i++)
-		yields(mock, false);
-	for (i = 0; i < 2 * SCORE_TRY_EVERY; i++)
-		tries += yields(mock, false);
-	KUNIT_EXPECT_EQ(test, 2, tries);
-	for (i = 0; i < SCORE_TRY_EVERY; i++)
-		yields(mock, true);
-	for (i = 0; i < SCORE_TRY_EVERY; i++)
-		KUNIT_EXPECT_TRUE(test, yields(mock, true));
 }
 
 /* With 5 more segments a request fills most of the ring, so it must wait */
@@ -697,10 +599,6 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(submit_on_full_ring_waits_its_turn),
 	KUNIT_CASE(backlog_is_fifo),
 	KUNIT_CASE(replies_out_of_order_reach_their_requests),
-	KUNIT_CASE(others_run_while_their_cpu_has_more_in_the_ring),
-	KUNIT_CASE(others_need_not_run_at_the_end_of_a_large_request),
-	KUNIT_CASE(others_need_not_run_if_they_may_be_elsewhere),
-	KUNIT_CASE(others_run_only_if_more_comes_meanwhile),
 	KUNIT_CASE(long_request_is_not_overtaken),
 	KUNIT_CASE(request_as_long_as_the_ring_gets_through),
 	KUNIT_CASE(drain_returns_when_all_has_ended),

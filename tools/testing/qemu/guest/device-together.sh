@@ -2,8 +2,7 @@
 # shellcheck shell=sh
 #
 # Requests that a task submits together: the device is notified once for all of them, and
-# whom the first reply wakes has the CPU before somebody looks for the others, if it is the
-# only CPU of the queue.
+# only completions that may block are left to another worker.
 
 . /guest/lib.sh
 
@@ -44,14 +43,12 @@ traced()
 	echo 0 >"$event"
 }
 
-# ends COMMAND...: sets later and first to how often ends were left to a worker like the
-# queue's, and to one of high priority.
+# ends COMMAND...: sets later to how often completions were left to another worker.
 ends()
 {
 	traced workqueue/workqueue_queue_work "$@"
-	later=$(grep -c 'ends_run.* workqueue=virtiofs_end ' $TRACING/trace)
-	first=$(grep -c 'ends_run.* workqueue=virtiofs_end_highpri ' $TRACING/trace)
-	echo "$later later, $first first" >&2
+	later=$(grep -c 'ends_run.* workqueue=virtiofs_end' $TRACING/trace)
+	echo "$later later" >&2
 }
 
 # lists COMMAND...: sets lists to how often memory was needed for requests that wait for others.
@@ -87,23 +84,12 @@ claim many_reads_are_done test $requests -ge 4096
 claim and_each_call_needs_memory_once test "$lists" -ge 256
 claim those_of_one_call_are_kicked_for_once test $((kicks * 10)) -le "$requests"
 
-ends reads 1
-claim end_of_a_read_that_is_alone_is_for_the_same_worker test "$later" -gt 0
-claim and_never_for_one_of_high_priority test "$first" -eq 0
-ends writes 1
-claim_equal write_that_is_alone_ends_at_once "0 0" "$later $first"
-if [ "$(nproc)" -eq 1 ]; then
-	ends reads 16
-	claim ends_of_many_reads_are_for_one_of_high_priority test "$first" -gt 0
-	ends writes 16
-	claim ends_of_many_writes_are_for_one_of_high_priority test "$first" -gt 0
-else
-	ends reads 16
-	claim ends_of_many_reads_are_for_the_same_worker test "$later" -gt 0
-	claim_equal and_none_for_one_of_high_priority 0 "$first"
-	ends writes 16
-	claim_equal many_writes_end_at_once "0 0" "$later $first"
-fi
+for depth in 1 16; do
+	ends reads $depth
+	claim reads_of_depth_${depth}_complete_in_another_worker test "$later" -gt 0
+	ends writes $depth
+	claim_equal writes_of_depth_${depth}_complete_at_once 0 "$later"
+done
 
 claim share_unmounts umount /mnt
 plan
