@@ -50,10 +50,54 @@ void virtiofs_vq_unlock_wake(struct virtiofs_vq *vq, unsigned long flags)
 	preempt_enable();
 }
 
+/* Memory of one host region at least: regions are plugged by sections, and differ by node */
+#ifdef CONFIG_SPARSEMEM
+static unsigned long sgl_section(unsigned long pfn)
+{
+	return pfn_to_section_nr(pfn);
+}
+
+static unsigned long sgl_section_end(unsigned long pfn)
+{
+	return ALIGN(pfn + 1, PAGES_PER_SECTION);
+}
+#else
+static unsigned long sgl_section(unsigned long pfn)
+{
+	return 0;
+}
+
+static unsigned long sgl_section_end(unsigned long pfn)
+{
+	return ULONG_MAX >> PAGE_SHIFT;
+}
+#endif
+
 static bool sg_follows(struct scatterlist *last, struct page *page,
 		       unsigned int offset)
 {
-	return sg_phys(last) + last->length == page_to_phys(page) + offset;
+	return sg_phys(last) + last->length == page_to_phys(page) + offset &&
+	       sgl_section(page_to_pfn(sg_page(last))) ==
+	       sgl_section(page_to_pfn(page)) &&
+	       page_to_nid(sg_page(last)) == page_to_nid(page);
+}
+
+/* Add @len bytes that one descriptor may have */
+static bool sgl_add_run(struct virtiofs_sgl *sgl, struct page *page,
+			unsigned int len, unsigned int offset)
+{
+	struct scatterlist *sg = &sgl->sg[sgl->nr];
+
+	if (sgl->nr > sgl->nr_out && sg_follows(sg - 1, page, offset) &&
+	    len <= sgl->max_len - sg[-1].length) {
+		sg[-1].length += len;
+		return true;
+	}
+	if (sgl->nr >= sgl->max)
+		return false;
+	sg_set_page(sg, page, len, offset);
+	sgl->nr++;
+	return true;
 }
 
 /**
@@ -63,7 +107,9 @@ static bool sg_follows(struct scatterlist *last, struct page *page,
  * @len: number of bytes
  * @offset: where they begin, counted from the beginning of @page
  *
- * Runs that follow each other in memory take one descriptor.
+ * Runs that follow each other in memory take one descriptor, but none is longer than the
+ * device takes, or lies in two memory sections or NUMA nodes: a daemon has mapped each of
+ * the host's memory regions at a place of its own.
  *
  * Context: map().
  * Return: false if the request needs more descriptors than the ring has.
@@ -71,18 +117,21 @@ static bool sg_follows(struct scatterlist *last, struct page *page,
 bool virtiofs_sgl_add(struct virtiofs_sgl *sgl, struct page *page,
 		      unsigned int len, unsigned int offset)
 {
-	struct scatterlist *sg = &sgl->sg[sgl->nr];
+	unsigned long pfn = page_to_pfn(page) + (offset >> PAGE_SHIFT);
+	unsigned int run;
+	u64 left;
 
+	offset = offset_in_page(offset);
 	sgl->len += len;
-	if (sgl->nr > sgl->nr_out && sg_follows(sg - 1, page, offset) &&
-	    len <= sgl->max_len - sg[-1].length) {
-		sg[-1].length += len;
-		return true;
+	while (len) {
+		left = ((u64)(sgl_section_end(pfn) - pfn) << PAGE_SHIFT) - offset;
+		run = min3((u64)len, (u64)sgl->max_len, left);
+		if (!sgl_add_run(sgl, pfn_to_page(pfn), run, offset))
+			return false;
+		len -= run;
+		pfn += (offset + run) >> PAGE_SHIFT;
+		offset = offset_in_page(offset + run);
 	}
-	if (sgl->nr >= sgl->max || len > sgl->max_len)
-		return false;
-	sg_set_page(sg, page, len, offset);
-	sgl->nr++;
 	return true;
 }
 

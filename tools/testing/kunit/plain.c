@@ -34,10 +34,9 @@ static int plain_map(struct llist_node *link, struct virtiofs_buf *buf,
 	memset(buf->data + PLAIN_IN, 0, sizeof(u32));
 	if (!virtiofs_sgl_add_memory(sgl, buf->data + PLAIN_OUT, sizeof(u32)))
 		return -E2BIG;
-	/* They do not merge */
 	for (i = 0; i < req->segs; i++) {
 		if (!virtiofs_sgl_add(sgl, req->pages, req->seg_len,
-				      i * (req->seg_len + 1)))
+				      i * (req->seg_len + req->gap)))
 			return -E2BIG;
 	}
 	virtiofs_sgl_begin_reply(sgl);
@@ -200,6 +199,8 @@ struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr)
 		reqs[i].number = i + 1;
 		reqs[i].pages = ZERO_PAGE(0);
 		reqs[i].seg_len = 1;
+		/* They do not merge */
+		reqs[i].gap = 1;
 	}
 	return reqs;
 }

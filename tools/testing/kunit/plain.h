@@ -37,6 +37,7 @@ struct plain {
  * @number: what the request says; the honest reply is its complement
  * @segs: number of further segments that it comes with
  * @seg_len: number of bytes of each
+ * @gap: number of bytes between them
  * @pages: where they are
  * @goes_on: its end lasts until this is completed, or NULL
  * @next: is submitted at its end, or NULL
@@ -56,6 +57,7 @@ struct plain_req {
 	u32 number;
 	unsigned int segs;
 	unsigned int seg_len;
+	unsigned int gap;
 	struct page *pages;
 	struct completion *goes_on;
 	struct plain_req *next;

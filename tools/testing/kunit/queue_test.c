@@ -5,6 +5,8 @@
  */
 
 #include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/virtio_config.h>
 
 #include <kunit/test.h>
@@ -250,6 +252,78 @@ static void request_as_long_as_the_ring_gets_through(struct kunit *test)
 	plain_answer(mock, chain);
 	plain_wait(mock, 2);
 	expect_answered(test, reqs, 2);
+}
+
+/* How many descriptors do @nr neighbouring runs of @len bytes take, from @page on? */
+static unsigned int descriptors(struct kunit *test, struct page *page,
+				unsigned int nr, unsigned int len)
+{
+	struct mock_chain *chain = new_chains(test, 1);
+	struct mock_device *mock = small_device(test);
+	struct plain_req *req = plain_reqs(mock, 1);
+
+	/* Nobody reads them */
+	req->pages = page;
+	req->segs = nr;
+	req->seg_len = len;
+	req->gap = 0;
+	plain_submit(mock, req);
+	KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, chain));
+	plain_answer(mock, chain);
+	plain_wait(mock, 1);
+	expect_answered(test, req, 1);
+	/* The first is the number */
+	return chain->nr_out - 1;
+}
+
+static void neighbours_take_one_descriptor(struct kunit *test)
+{
+	struct page *pages = alloc_pages(GFP_KERNEL, 2);
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	KUNIT_EXPECT_EQ(test, 1, descriptors(test, pages, 4, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, 1, descriptors(test, pages, 2, 2 * PAGE_SIZE));
+	__free_pages(pages, 2);
+}
+
+/* Each memory section of the guest may be a memory region of its own in the host */
+static void no_descriptor_lies_in_two_memory_sections(struct kunit *test)
+{
+#ifdef CONFIG_SPARSEMEM
+	unsigned long pfn = page_to_pfn(ZERO_PAGE(0));
+	struct page *before;
+
+	pfn = max(ALIGN_DOWN(pfn, PAGES_PER_SECTION), PAGES_PER_SECTION);
+	if (!pfn_valid(pfn - 2) || !pfn_valid(pfn))
+		kunit_skip(test, "there is one section of memory");
+	before = pfn_to_page(pfn - 2);
+	KUNIT_EXPECT_EQ(test, 1, descriptors(test, before, 2, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, 2, descriptors(test, before, 4, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, 2, descriptors(test, before, 1, 4 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, 1, descriptors(test, pfn_to_page(pfn), 2, PAGE_SIZE));
+#else
+	kunit_skip(test, "the kernel's memory has no sections");
+#endif
+}
+
+/* As with a bounce buffer */
+static void run_that_is_too_long_for_a_descriptor_takes_several(struct kunit *test)
+{
+	struct page *pages = alloc_pages(GFP_KERNEL, 2);
+	struct virtiofs_sgl sgl = { .max = 4, .max_len = PAGE_SIZE + 512 };
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	sgl.sg = kunit_kcalloc(test, sgl.max, sizeof(*sgl.sg), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sgl.sg);
+	sg_init_table(sgl.sg, sgl.max);
+	KUNIT_EXPECT_TRUE(test, virtiofs_sgl_add(&sgl, pages, 4 * PAGE_SIZE, 0));
+	KUNIT_EXPECT_EQ(test, 4, sgl.nr);
+	KUNIT_EXPECT_EQ(test, 4 * PAGE_SIZE, sgl.len);
+	KUNIT_EXPECT_EQ(test, page_to_phys(pages) + PAGE_SIZE + 512,
+			sg_phys(&sgl.sg[1]));
+	KUNIT_EXPECT_EQ(test, PAGE_SIZE - 3 * 512, sgl.sg[3].length);
+	KUNIT_EXPECT_FALSE(test, virtiofs_sgl_add(&sgl, pages, 4 * PAGE_SIZE, 0));
+	__free_pages(pages, 2);
 }
 
 static void drain_returns_when_all_has_ended(struct kunit *test)
@@ -601,6 +675,9 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(replies_out_of_order_reach_their_requests),
 	KUNIT_CASE(long_request_is_not_overtaken),
 	KUNIT_CASE(request_as_long_as_the_ring_gets_through),
+	KUNIT_CASE(neighbours_take_one_descriptor),
+	KUNIT_CASE(no_descriptor_lies_in_two_memory_sections),
+	KUNIT_CASE(run_that_is_too_long_for_a_descriptor_takes_several),
 	KUNIT_CASE(drain_returns_when_all_has_ended),
 	KUNIT_CASE(kill_ends_requests_in_flight_with_econnaborted),
 	KUNIT_CASE(kill_ends_the_backlog_without_a_reply),
