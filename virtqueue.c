@@ -16,7 +16,7 @@
 #include "virtiofs_trace.h"
 #include "virtqueue_internal.h"
 
-/* How long an empty ring that lacked memory waits until it tries again */
+/* How long a ring that lacked memory waits until it tries again */
 #define VQ_RETRY_DELAY	msecs_to_jiffies(10)
 
 /* How long who sleeps waits at the most for others that were woken, in ticks */
@@ -193,6 +193,15 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 }
 
 /*
+ * Memory may come without a completion: what is in the ring may be locks that others wait
+ * for, and the unlock on the backlog.
+ */
+static void vq_retry_later(struct virtiofs_vq *vq)
+{
+	timer_reduce(&vq->timer, jiffies + VQ_RETRY_DELAY);
+}
+
+/*
  * The head of the backlog did not go into the ring.  Returns true if it was
  * taken off the backlog, so that the next one can be tried.
  */
@@ -203,22 +212,28 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 		/* The worker has the bufs and goes on with the backlog */
 		return false;
 	case -ENOSPC:
-	case -ENOMEM:
-		/* What is in the ring makes room when it completes */
-		if (!list_empty(&vq->in_ring))
-			return false;
-		if (err == -ENOMEM) {
-			timer_reduce(&vq->timer, jiffies + VQ_RETRY_DELAY);
+		/* With an empty ring it is too long, and will be at the next try */
+		if (list_empty(&vq->in_ring))
+			break;
+		/* For want of memory it needed more descriptors, unless there are none */
+		if (vq->ring->num_free)
+			vq_retry_later(vq);
+		return false;
+	case -EIO:
+		/* Nothing but a reset mends a ring that is broken */
+		if (virtqueue_is_broken(vq->ring)) {
+			virtiofs_vqs_kill_async(vq->vqs);
 			return false;
 		}
-		break;
-	case -EIO:
-		/* The ring is broken, and only a reset mends that */
-		virtiofs_vqs_kill_async(vq->vqs);
+		/* So does a packed ring say that it cannot map memory for the device */
+		fallthrough;
+	case -ENOMEM:
+		vq_retry_later(vq);
 		return false;
 	}
-	/* An empty ring is too small for it, and will be at the next try */
-	WARN_ON_ONCE(1);
+	/* An ioctl() of anybody may be longer than what a small ring carries */
+	dev_warn_ratelimited(&vq->vqs->vdev->dev,
+			     "a request does not fit into queue %s\n", vq->name);
 	fifo_push(&vq->failed, fifo_pop(&vq->backlog));
 	queue_work(virtiofs_wq, &vq->work);
 	return true;
@@ -421,6 +436,13 @@ static bool vq_feed(struct virtiofs_vq *vq)
 	return vq->backlog.first && vq_fill(vq) && vq_kick_prepare(vq);
 }
 
+/* A transport that cannot notify has broken the ring, and nothing in it completes */
+static void vq_notify(struct virtiofs_vq *vq)
+{
+	if (unlikely(!virtqueue_notify(vq->ring)))
+		virtiofs_vqs_kill_async(vq->vqs);
+}
+
 /* If @link has just come into the ring, note that its submitter waits for it */
 static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 		      struct virtiofs_waiter *waiter)
@@ -491,7 +513,7 @@ void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
 		}
 	}
 	if (notify)
-		virtqueue_notify(vq->ring);
+		vq_notify(vq);
 }
 
 /**
@@ -520,7 +542,7 @@ void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo)
 		}
 	}
 	if (notify)
-		virtqueue_notify(vq->ring);
+		vq_notify(vq);
 }
 
 static bool vq_flush(struct virtiofs_vq *vq)
@@ -559,7 +581,7 @@ void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 			notify = vq_flush(vq);
 	}
 	if (notify)
-		virtqueue_notify(vq->ring);
+		vq_notify(vq);
 }
 
 /**
@@ -576,7 +598,7 @@ void virtiofs_vq_flush(struct virtiofs_vq *vq)
 	scoped_guard(vq, vq)
 		notify = vq_flush(vq);
 	if (notify)
-		virtqueue_notify(vq->ring);
+		vq_notify(vq);
 }
 
 /**
@@ -678,7 +700,7 @@ void virtiofs_vq_ended(struct virtiofs_vq *vq, unsigned int nr,
 		notify = vq_give_back(vq, nr, batch);
 	}
 	if (notify)
-		virtqueue_notify(vq->ring);
+		vq_notify(vq);
 }
 
 /**
@@ -786,7 +808,7 @@ static bool vq_end_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 		vq->working = again;
 	}
 	if (notify)
-		virtqueue_notify(vq->ring);
+		vq_notify(vq);
 	return again;
 }
 
@@ -823,7 +845,7 @@ static bool vq_serve(struct virtiofs_vq *vq)
 			notify = vq_feed(vq);
 		}
 		if (notify)
-			virtqueue_notify(vq->ring);
+			vq_notify(vq);
 	}
 	if (again)
 		again = vq_end_harvest(vq, &batch);

@@ -562,13 +562,13 @@ static void vqs_release(struct kref *ref)
 	struct virtiofs_vqs *vqs = container_of(ref, struct virtiofs_vqs, ref);
 	unsigned int i;
 
-	cancel_work_sync(&vqs->kill_work);
-	cancel_work_sync(&vqs->check_work);
+	/* A submission may end before virtiofs_vq_submit() has returned, which may queue works */
+	synchronize_rcu();
 	for (i = 0; i < vqs->nr; i++)
 		cancel_work_sync(&vqs->vq[i].work);
+	cancel_work_sync(&vqs->check_work);
+	cancel_work_sync(&vqs->kill_work);
 	WARN_ON_ONCE(vqs->state != VIRTIOFS_KILLED);
-	/* A submission may end before virtiofs_vq_submit() has returned */
-	synchronize_rcu();
 	vqs_free(vqs);
 }
 

@@ -207,7 +207,7 @@ struct virtiofs_vq_stats {
  * @work: ends what nobody waits for and what failed, goes on with the backlog
  * @flush: moves what is deferred to the backlog, pending while there is any
  * @timer: looks into the ring if callers that were woken have not done so, or starts @work
- *	when an empty ring lacked memory to take a request
+ *	when the ring lacked memory to take a request
  * @idle: woken when @pending becomes 0
  * @nr_polled: number of submissions in the ring that their submitters look for
  * @nr_asleep: number of them whose submitters sleep until they end
