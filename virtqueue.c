@@ -22,6 +22,14 @@
 /* How long who sleeps waits at the most for others that were woken, in ticks */
 #define VQ_LOOK_DELAY	1
 
+/*
+ * A ring has as many entries as the host likes.  The memory that it costs the guest has a
+ * bound of its own, which is also one for the work of a lock hold: so many requests in the ring
+ * at a time, and so many descriptors for one of them.
+ */
+#define VQ_BUFS_MAX		256U
+#define VQ_DESCRIPTORS_MAX	1024U
+
 /* How often the worker looks before others that work on its CPU have their turn */
 #define VQ_ROUNDS	8
 
@@ -209,7 +217,7 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 {
 	switch (err) {
 	case -EBUSY:
-		/* The worker has the bufs and goes on with the backlog */
+		/* When they are given back, the backlog goes on */
 		return false;
 	case -ENOSPC:
 		/* With an empty ring it is too long, and will be at the next try */
@@ -998,27 +1006,30 @@ void virtiofs_vq_free(struct virtiofs_vq *vq)
 /**
  * virtiofs_vq_alloc() - get memory for as many requests as the ring has entries
  * @vq: a queue with its ring
+ * @node: the NUMA node of the CPUs that use it
  *
- * So many are in the ring if none are merged.
+ * So many are in the ring if none are merged, but at most VQ_BUFS_MAX: the others wait on the
+ * backlog.
  *
  * Context: process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int virtiofs_vq_alloc(struct virtiofs_vq *vq)
+int virtiofs_vq_alloc(struct virtiofs_vq *vq, int node)
 {
-	unsigned int size = virtqueue_get_vring_size(vq->ring);
+	unsigned int size = min(virtqueue_get_vring_size(vq->ring),
+				VQ_DESCRIPTORS_MAX);
 	struct virtiofs_buf *buf;
 	unsigned int i;
 
 	vq->sgl.max = size;
 	vq->sgl.max_len = min_t(size_t, UINT_MAX,
 				virtio_max_dma_size(vq->vqs->vdev));
-	vq->sgl.sg = kcalloc(size, sizeof(*vq->sgl.sg), GFP_KERNEL);
+	vq->sgl.sg = kcalloc_node(size, sizeof(*vq->sgl.sg), GFP_KERNEL, node);
 	if (!vq->sgl.sg)
 		return -ENOMEM;
 	sg_init_table(vq->sgl.sg, size);
-	for (i = 0; i < size; i++) {
-		buf = kmalloc(VIRTIOFS_BUF_SIZE, GFP_KERNEL);
+	for (i = 0; i < min(size, VQ_BUFS_MAX); i++) {
+		buf = kmalloc_node(VIRTIOFS_BUF_SIZE, GFP_KERNEL, node);
 		if (!buf)
 			return -ENOMEM;
 		list_add(&buf->node, &vq->free);

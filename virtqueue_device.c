@@ -11,6 +11,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/topology.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
@@ -113,6 +114,18 @@ static int vqs_find(struct virtiofs_vqs *vqs)
 	return 0;
 }
 
+/* Where the memory of a queue should be */
+static int vqs_node(struct virtiofs_vqs *vqs, unsigned int q)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		if (vqs->map[cpu] == q)
+			return cpu_to_node(cpu);
+	}
+	return NUMA_NO_NODE;
+}
+
 static int vqs_alloc_bufs(struct virtiofs_vqs *vqs)
 {
 	unsigned int i, size;
@@ -126,7 +139,7 @@ static int vqs_alloc_bufs(struct virtiofs_vqs *vqs)
 				vqs->vq[i].name, size, VIRTIOFS_VQ_MIN_SIZE);
 			return -EINVAL;
 		}
-		err = virtiofs_vq_alloc(&vqs->vq[i]);
+		err = virtiofs_vq_alloc(&vqs->vq[i], vqs_node(vqs, i));
 		if (err)
 			return err;
 	}
@@ -140,7 +153,7 @@ static void vqs_free(struct virtiofs_vqs *vqs)
 	for (i = 0; i < vqs->nr; i++)
 		virtiofs_vq_free(&vqs->vq[i]);
 	kfree(vqs->map);
-	kfree(vqs);
+	kvfree(vqs);
 }
 
 static void vqs_kill_work(struct work_struct *work)
@@ -186,13 +199,13 @@ static struct virtiofs_vqs *vqs_alloc(struct virtio_device *vdev,
 	struct virtiofs_vqs *vqs;
 	unsigned int i;
 
-	vqs = kzalloc(struct_size(vqs, vq, nr), GFP_KERNEL);
+	vqs = kvzalloc(struct_size(vqs, vq, nr), GFP_KERNEL);
 	if (!vqs)
 		return NULL;
 	vqs->nr = nr;
 	vqs->map = kcalloc(nr_cpu_ids, sizeof(*vqs->map), GFP_KERNEL);
 	if (!vqs->map) {
-		kfree(vqs);
+		kvfree(vqs);
 		return NULL;
 	}
 	kref_init(&vqs->ref);
@@ -234,10 +247,10 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 	err = vqs_find(vqs);
 	if (err)
 		goto err_free_vqs;
+	vqs_map(vqs);
 	err = vqs_alloc_bufs(vqs);
 	if (err)
 		goto err_del_rings;
-	vqs_map(vqs);
 	/* The device's interrupt finds the queues by it, and must find them complete */
 	smp_store_release(&vdev->priv, vqs);
 	virtio_device_ready(vdev);

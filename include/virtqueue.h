@@ -55,7 +55,7 @@ enum {
  * @error: 0, or why the device did not complete the request
  * @data: headers and arguments; written and read by the device
  *
- * Made with the queue, as many as the ring has entries, so that nothing is
+ * Made with the queue, as many as the ring has entries up to a bound, so that nothing is
  * allocated for a request.  Owned by the queue; by the device between map()
  * and its return or the device's reset; from then on by its waiter, if it has
  * one, until done() has run.
@@ -102,7 +102,7 @@ struct virtiofs_waiter {
 /**
  * struct virtiofs_sgl - scatterlist of the request that is being mapped
  * @sg: the entries, what the device reads before what it writes
- * @max: number of entries at @sg, which is that of the ring
+ * @max: number of entries at @sg, which is that of the ring up to a bound
  * @max_len: longest run of bytes that the device takes as one descriptor
  * @nr: number of entries
  * @nr_out: number of those that the device reads, or 0 until the reply has begun

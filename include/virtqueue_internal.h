@@ -40,7 +40,7 @@ DEFINE_LOCK_GUARD_1(vq, struct virtiofs_vq,
 
 void virtiofs_vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 		      const struct virtiofs_vqs_ops *ops);
-int virtiofs_vq_alloc(struct virtiofs_vq *vq);
+int virtiofs_vq_alloc(struct virtiofs_vq *vq, int node);
 void virtiofs_vq_free(struct virtiofs_vq *vq);
 void virtiofs_vq_callback(struct virtqueue *ring);
 void virtiofs_vq_reap(struct virtiofs_vq *vq);
