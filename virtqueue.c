@@ -329,7 +329,7 @@ static void vq_disarm(struct virtiofs_vq *vq)
 {
 	if (vq->callbacks)
 		virtqueue_disable_cb(vq->ring);
-	vq->callbacks = false;
+	WRITE_ONCE(vq->callbacks, false);
 }
 
 /*
@@ -353,7 +353,7 @@ static void vq_enable_callbacks(struct virtiofs_vq *vq)
 {
 	do {
 		if (virtqueue_enable_cb(vq->ring)) {
-			vq->callbacks = true;
+			WRITE_ONCE(vq->callbacks, true);
 			return;
 		}
 		virtqueue_disable_cb(vq->ring);
@@ -683,7 +683,7 @@ static void vq_dismiss(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 	if (vq->nr_woken)
 		return;
 	vq->overdue = false;
-	if (!vq->dead && vq->nr_in_ring)
+	if (!vq->dead && vq->nr_in_ring && !vq->callbacks)
 		virtiofs_vq_look(vq);
 }
 
@@ -785,14 +785,14 @@ bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 /*
  * For the worker: all that the device has returned, whoever has taken it.  If there is
  * something, more may come while that is ended, so the worker looks again before the
- * device is asked to tell, unless the ring is empty by then.
+ * device is asked to tell, unless the ring is empty by then.  While callbacks are on the ring
+ * is for the interrupt, which may be under way.
  */
 static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 {
 	lockdep_assert_held(&vq->lock);
 
-	if (vq->nr_in_ring && !vq->dead) {
-		vq_disarm(vq);
+	if (vq->nr_in_ring && !vq->dead && !vq->callbacks) {
 		vq_reap(vq);
 		vq->reaping = !list_empty(&vq->taken);
 		if (!vq->reaping || vq->nr_asleep)
@@ -895,7 +895,8 @@ static void vq_timer(struct timer_list *timer)
 		if (vq->overdue)
 			vq->nr_woken = 0;
 		vq->overdue = vq->nr_woken;
-		virtiofs_vq_reap(vq);
+		if (!vq->callbacks)
+			virtiofs_vq_reap(vq);
 		if (vq_lacks_callbacks(vq))
 			vq_enable_callbacks(vq);
 		if (vq->backlog.first)

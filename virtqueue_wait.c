@@ -63,14 +63,16 @@ static u64 vq_look_ns(u64 ns, const struct virtiofs_buf *buf)
 	return ns + buf->bytes / VQ_BYTES_PER_NS;
 }
 
+/* While callbacks are on the interrupt does it, and must not find the ring empty */
 static void vq_try_reap(struct virtiofs_vq *vq)
 {
 	unsigned long flags;
 
-	/* If that fails, somebody else is about to look */
-	if (!spin_trylock_irqsave(&vq->lock, flags))
+	/* If the lock is not free, somebody else is about to look */
+	if (READ_ONCE(vq->callbacks) ||
+	    !spin_trylock_irqsave(&vq->lock, flags))
 		return;
-	if (!vq->dead)
+	if (!vq->dead && !vq->callbacks)
 		virtiofs_vq_reap(vq);
 	virtiofs_vq_unlock(vq, flags);
 }
@@ -98,14 +100,14 @@ static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 {
 	u64 since = ktime_get_ns();
 	u64 until = since + vq_look_ns(ns, waiter->buf);
-	bool found;
+	bool found, goes_on = true;
 
-	do {
+	/* What vq_take() has written before @answered is there */
+	while (!(found = smp_load_acquire(&waiter->answered)) && goes_on) {
 		cpu_relax();
 		vq_try_reap(vq);
-		/* What vq_take() has written before is there */
-		found = smp_load_acquire(&waiter->answered);
-	} while (!found && vq_may_poll(vq, until));
+		goes_on = vq_may_poll(vq, until);
+	}
 	vq_looked(vq, found, since);
 	waiter->late = !found && ktime_get_ns() >= until;
 	return found;
