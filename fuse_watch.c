@@ -73,6 +73,7 @@ static void glue_watch_work(struct work_struct *work)
 	struct glue_oldest oldest = {};
 	unsigned int age = 0;
 
+	virtiofs_vqs_reap(conn->session->vqs);
 	virtiofs_leave_killed(conn);
 	virtiofs_vqs_scan(conn->session->vqs, glue_find_oldest, &oldest);
 	if (oldest.opcode)

@@ -4,6 +4,7 @@
  * and which of them is for whom.
  */
 
+#include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/group_cpus.h>
 #include <linux/interrupt.h>
@@ -29,6 +30,44 @@ struct workqueue_struct *virtiofs_wq;
 
 /* Resets devices; apart, because memory reclaim may wait for that as well */
 static struct workqueue_struct *virtiofs_kill_wq;
+
+/*
+ * With the last of its CPUs the interrupt of a queue is shut down, if the kernel manages it,
+ * and started again with the first of them.  What the device has returned meanwhile is looked
+ * for when either has happened.  The map needs no change: it has followed such interrupts,
+ * so a queue whose interrupt is shut down is that of no CPU that is online.  What it has in flight then,
+ * and what a task submits that has just left such a CPU, virtiofs_vqs_reap() finds.
+ */
+static enum cpuhp_state vqs_cpu_dead_state;
+static enum cpuhp_state vqs_cpu_online_state;
+
+/* Context: CPU hotplug's lock is held, so no other but the queues' is taken */
+static int vqs_cpu_dead(unsigned int cpu, struct hlist_node *node)
+{
+	virtiofs_vqs_reap(hlist_entry(node, struct virtiofs_vqs, cpu_dead));
+	return 0;
+}
+
+static int vqs_cpu_online(unsigned int cpu, struct hlist_node *node)
+{
+	virtiofs_vqs_reap(hlist_entry(node, struct virtiofs_vqs, cpu_online));
+	return 0;
+}
+
+/* Not before all requests have completed: CPU hotplug may wait for memory, and that for them */
+static void vqs_unwatch_cpus(struct virtiofs_vqs *vqs)
+{
+	cpuhp_state_remove_instance_nocalls(vqs_cpu_online_state,
+					    &vqs->cpu_online);
+	cpuhp_state_remove_instance_nocalls(vqs_cpu_dead_state, &vqs->cpu_dead);
+}
+
+/* Without calls for CPUs that are online this cannot fail */
+static void vqs_watch_cpus(struct virtiofs_vqs *vqs)
+{
+	cpuhp_state_add_instance_nocalls(vqs_cpu_dead_state, &vqs->cpu_dead);
+	cpuhp_state_add_instance_nocalls(vqs_cpu_online_state, &vqs->cpu_online);
+}
 
 /* Give each request queue the CPUs that its interrupt goes to */
 static bool vqs_map_by_interrupt(struct virtiofs_vqs *vqs)
@@ -251,6 +290,7 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 	err = vqs_alloc_bufs(vqs);
 	if (err)
 		goto err_del_rings;
+	vqs_watch_cpus(vqs);
 	/* The device's interrupt finds the queues by it, and must find them complete */
 	smp_store_release(&vdev->priv, vqs);
 	virtio_device_ready(vdev);
@@ -462,6 +502,31 @@ bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
 }
 
 /**
+ * virtiofs_vqs_reap() - take what devices have returned without an interrupt
+ * @vqs: the queues
+ *
+ * An interrupt may be lost, or switched off with the CPUs that it goes to.  With an event
+ * index there is no other one after it until callbacks are enabled anew, as they are here.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vqs_reap(struct virtiofs_vqs *vqs)
+{
+	struct virtiofs_vq *vq;
+	unsigned int i;
+
+	for (i = 0; i < vqs->nr; i++) {
+		vq = &vqs->vq[i];
+		if (virtiofs_vq_is_idle(vq))
+			continue;
+		scoped_guard(vq, vq) {
+			if (!vq->dead)
+				virtiofs_vq_look(vq);
+		}
+	}
+}
+
+/**
  * virtiofs_vqs_set_look() - say how long workers look for replies that nobody waits for
  * @vqs: the queues
  * @ns: a number of nanoseconds, or 0 to have them wait for the interrupt
@@ -575,6 +640,7 @@ static void vqs_release(struct kref *ref)
 	struct virtiofs_vqs *vqs = container_of(ref, struct virtiofs_vqs, ref);
 	unsigned int i;
 
+	vqs_unwatch_cpus(vqs);
 	/* A submission may end before virtiofs_vq_submit() has returned, which may queue works */
 	synchronize_rcu();
 	for (i = 0; i < vqs->nr; i++)
@@ -629,26 +695,56 @@ unsigned int virtiofs_vqs_ring_size(struct virtiofs_vqs *vqs)
 	return size;
 }
 
+static int vqs_cpu_init(void)
+{
+	int state;
+
+	/* When the CPU is dead, and its interrupts were moved or shut down */
+	state = cpuhp_setup_state_multi(CPUHP_BP_PREPARE_DYN, "fs/virtiofs:dead",
+					NULL, vqs_cpu_dead);
+	if (state < 0)
+		return state;
+	vqs_cpu_dead_state = state;
+	/* When they are back */
+	state = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN, "fs/virtiofs:online",
+					vqs_cpu_online, NULL);
+	if (state < 0) {
+		cpuhp_remove_multi_state(vqs_cpu_dead_state);
+		return state;
+	}
+	vqs_cpu_online_state = state;
+	return 0;
+}
+
 /**
  * virtiofs_wq_init() - create what the queues of all devices share
  *
  * Context: module init.
- * Return: 0 or -ENOMEM.
+ * Return: 0 or -errno.
  */
 int virtiofs_wq_init(void)
 {
+	int err = -ENOMEM;
+
 	/* At the callers' priority: while they run, replies come together */
 	virtiofs_wq = alloc_workqueue("virtiofs", WQ_MEM_RECLAIM | WQ_PERCPU,
 				      0);
 	if (!virtiofs_wq)
-		return -ENOMEM;
+		return err;
 	virtiofs_kill_wq = alloc_workqueue("virtiofs_kill", WQ_MEM_RECLAIM |
 					   WQ_UNBOUND, 0);
-	if (!virtiofs_kill_wq) {
-		destroy_workqueue(virtiofs_wq);
-		return -ENOMEM;
-	}
+	if (!virtiofs_kill_wq)
+		goto err_destroy_wq;
+	err = vqs_cpu_init();
+	if (err)
+		goto err_destroy_kill_wq;
 	return 0;
+
+err_destroy_kill_wq:
+	destroy_workqueue(virtiofs_kill_wq);
+err_destroy_wq:
+	destroy_workqueue(virtiofs_wq);
+	return err;
 }
 
 /**
@@ -658,6 +754,8 @@ int virtiofs_wq_init(void)
  */
 void virtiofs_wq_exit(void)
 {
+	cpuhp_remove_multi_state(vqs_cpu_online_state);
+	cpuhp_remove_multi_state(vqs_cpu_dead_state);
 	destroy_workqueue(virtiofs_kill_wq);
 	destroy_workqueue(virtiofs_wq);
 }

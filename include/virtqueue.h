@@ -321,6 +321,8 @@ typedef bool (*virtiofs_scan_fn)(struct llist_node *link, u64 since,
  *	device was reset and the rings are gone.
  * @kill_work: virtiofs_vqs_kill() for those who cannot sleep
  * @check_work: looks whether the device still works
+ * @cpu_dead: on the list of those that are told when a CPU has gone
+ * @cpu_online: on the list of those that are told when one has come
  * @map: for each possible CPU the index of its request queue; init-only
  * @nr: number of queues, hiprio included; init-only
  * @vq: the queues
@@ -334,6 +336,8 @@ struct virtiofs_vqs {
 	enum virtiofs_vqs_state state;
 	struct work_struct kill_work;
 	struct work_struct check_work;
+	struct hlist_node cpu_dead;
+	struct hlist_node cpu_online;
 	unsigned int *map;
 	unsigned int nr;
 	struct virtiofs_vq vq[] __counted_by(nr);
@@ -410,6 +414,7 @@ bool virtiofs_vqs_scan_backlog(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 			       void *arg);
 bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
 		      virtiofs_scan_fn fn, void *arg);
+void virtiofs_vqs_reap(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns);
 u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);
