@@ -6,7 +6,10 @@
 
 #include <linux/cpumask.h>
 #include <linux/device.h>
+#include <linux/dma-mapping.h>
 #include <linux/fault-inject.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
 #include <linux/sched.h>
 #include <linux/virtio_config.h>
 
@@ -36,6 +39,19 @@ static unsigned int mock_fail_nth(void)
 	return 0;
 }
 #endif
+
+/**
+ * mock_fail_allocation() - have the caller's next allocation that may not sleep fail
+ *
+ * Return: false if the kernel cannot.
+ */
+bool mock_fail_allocation(void)
+{
+	if (!IS_ENABLED(CONFIG_FAILSLAB))
+		return false;
+	mock_set_fail_nth(1);
+	return true;
+}
 
 static void mock_get(struct virtio_device *vdev, unsigned int offset, void *buf,
 		     unsigned int len)
@@ -157,6 +173,7 @@ static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
 		queue->signalled = 0;
 		queue->notified = 0;
 		queue->interrupts = 0;
+		queue->spurious = 0;
 		queue->enabled = true;
 		queue->ring = rings[i];
 		mock->nr_queues = i + 1;
@@ -185,6 +202,83 @@ static const struct virtio_config_ops mock_config_ops = {
 	.bus_name = mock_bus_name,
 	.get_vq_affinity = mock_get_vq_affinity,
 };
+
+#ifdef VIRTIOFS_HAVE_MAP_OPS
+static dma_addr_t mock_map_page(union virtio_map map, struct page *page,
+				unsigned long offset, size_t size,
+				enum dma_data_direction dir, unsigned long attrs)
+{
+	struct mock_device *mock = dev_get_drvdata(map.dma_dev);
+
+	return READ_ONCE(mock->map_fails) ? DMA_MAPPING_ERROR :
+					    page_to_phys(page) + offset;
+}
+
+static void mock_unmap_page(union virtio_map map, dma_addr_t addr, size_t size,
+			    enum dma_data_direction dir, unsigned long attrs)
+{
+}
+
+static void *mock_map_alloc(union virtio_map map, size_t size, dma_addr_t *addr,
+			    gfp_t gfp)
+{
+	void *p = alloc_pages_exact(size, gfp);
+
+	if (p)
+		*addr = virt_to_phys(p);
+	return p;
+}
+
+static void mock_map_free(union virtio_map map, size_t size, void *p,
+			  dma_addr_t addr, unsigned long attrs)
+{
+	free_pages_exact(p, size);
+}
+
+static int mock_mapping_error(union virtio_map map, dma_addr_t addr)
+{
+	return addr == DMA_MAPPING_ERROR ? -ENOMEM : 0;
+}
+
+static bool mock_need_sync(union virtio_map map, dma_addr_t addr)
+{
+	return false;
+}
+
+static size_t mock_max_mapping_size(union virtio_map map)
+{
+	return SIZE_MAX;
+}
+
+static const struct virtio_map_ops mock_map_ops = {
+	.map_page = mock_map_page,
+	.unmap_page = mock_unmap_page,
+	.alloc = mock_map_alloc,
+	.free = mock_map_free,
+	.need_sync = mock_need_sync,
+	.mapping_error = mock_mapping_error,
+	.max_mapping_size = mock_max_mapping_size,
+};
+
+/**
+ * mock_map_memory() - have the driver map all memory that the device is to get at
+ * @mock: a device that is not plugged in
+ *
+ * Return: false if the kernel leaves that to the device's bus.
+ */
+bool mock_map_memory(struct mock_device *mock)
+{
+	mock->features |= BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
+	mock->vdev.map = &mock_map_ops;
+	dev_set_drvdata(mock->vdev.dev.parent, mock);
+	return true;
+}
+#else
+bool mock_map_memory(struct mock_device *mock)
+{
+	return false;
+}
+#endif
 
 static void mock_release(struct device *dev)
 {

@@ -87,6 +87,7 @@ typedef s64 (*mock_handler_fn)(struct mock_device *mock, unsigned int index,
  * @signalled: @used at the last interrupt
  * @notified: number of notifications by the driver
  * @interrupts: number of interrupts that the driver has wanted
+ * @spurious: number of interrupts that have found no work
  * @irq: the interrupt, on its way to the driver
  * @serve: serves the queue when there is a handler
  */
@@ -99,6 +100,7 @@ struct mock_queue {
 	u16 signalled;
 	unsigned int notified;
 	unsigned int interrupts;
+	unsigned int spurious;
 	struct irq_work irq;
 	struct work_struct serve;
 };
@@ -118,6 +120,8 @@ struct mock_queue {
  * @stray_interrupts: a CPU takes an interrupt of each queue when that is made, before the
  *	device is ready, and when it is deleted, after the reset
  * @affinity: CPUs of each queue, or NULL if the device cannot say
+ * @map_fails: there is no memory that the device could get at
+ * @mute: the transport cannot notify
  * @prompt: requests are served before the driver's notification is over
  * @handler: serves requests, or NULL if the test does it by hand
  * @private: the test's
@@ -146,6 +150,8 @@ struct mock_device {
 	bool refuse_features;
 	bool stray_interrupts;
 	const struct cpumask *affinity;
+	bool map_fails;
+	bool mute;
 	bool prompt;
 	mock_handler_fn handler;
 	void *private;
@@ -171,11 +177,14 @@ void mock_plug(struct mock_device *mock);
 void mock_unplug(struct mock_device *mock);
 bool mock_is_bound(struct mock_device *mock);
 bool mock_probe_again(struct mock_device *mock);
+bool mock_fail_allocation(void);
+bool mock_map_memory(struct mock_device *mock);
 
 bool mock_pop(struct mock_device *mock, unsigned int index,
 	      struct mock_chain *chain);
 void mock_push(struct mock_device *mock, unsigned int index, u32 id, u32 len);
 void mock_interrupt(struct mock_device *mock, unsigned int index);
+void mock_lose_interrupt(struct mock_device *mock, unsigned int index);
 bool mock_is_asked(struct mock_device *mock, unsigned int index);
 void mock_answer(struct mock_device *mock, unsigned int index, u32 id, u32 len);
 u32 mock_read(struct mock_chain *chain, void *to, u32 len);

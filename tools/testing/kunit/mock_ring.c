@@ -118,7 +118,8 @@ void mock_queue_irq(struct irq_work *irq)
 {
 	struct mock_queue *queue = container_of(irq, struct mock_queue, irq);
 
-	vring_interrupt(0, queue->ring);
+	if (vring_interrupt(0, queue->ring) == IRQ_NONE)
+		queue->spurious++;
 }
 
 static bool queue_is_live(struct mock_queue *queue)
@@ -176,6 +177,19 @@ void mock_interrupt(struct mock_device *mock, unsigned int index)
 		if (queue_is_live(queue))
 			queue_interrupt(queue);
 	}
+}
+
+/**
+ * mock_lose_interrupt() - the same, but it does not get to the driver
+ * @mock: the device
+ * @index: the queue
+ */
+void mock_lose_interrupt(struct mock_device *mock, unsigned int index)
+{
+	struct mock_queue *queue = &mock->queue[index];
+
+	scoped_guard(spinlock_irqsave, &mock->lock)
+		queue->signalled = queue->used;
 }
 
 /**
@@ -271,6 +285,8 @@ bool mock_queue_notify(struct virtqueue *ring)
 	struct mock_device *mock = mock_of(ring->vdev);
 	struct mock_queue *queue = &mock->queue[ring->index];
 
+	if (mock->mute)
+		return false;
 	scoped_guard(spinlock_irqsave, &mock->lock) {
 		queue->notified++;
 		if (mock->handler && mock->prompt && queue_is_live(queue))

@@ -4,6 +4,7 @@
  * the device has a request and nobody looks, it interrupts.
  */
 
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
@@ -41,6 +42,9 @@ KUNIT_ARRAY_PARAM(shape, shapes, shape_name);
 #define ROOM	4
 
 #define MEETINGS	100
+
+/* So many replies come while somebody sleeps for another */
+#define TOGETHER	10
 
 /* Of these a tick falls into few */
 #define TRIES		100
@@ -744,6 +748,87 @@ static bool is_told(struct sleeper *sleeper)
 	return completion_done(&sleeper->waiter.end);
 }
 
+static unsigned int spurious(struct mock_device *mock)
+{
+	/* They may come with the tick */
+	irq_work_sync(&mock->queue[REQUESTS].irq);
+	return mock->queue[REQUESTS].spurious;
+}
+
+/* The kernel switches a line off of whose interrupts nearly all are for nothing */
+static void interrupt_finds_work_while_one_sleeps_and_another_polls(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct sleeper *sleeper = sleepers(mock, 1);
+	struct plain_req *reqs = plain_reqs(mock, TOGETHER);
+	struct mock_chain held;
+	unsigned int i;
+
+	pop_only(mock, &held);
+	plain_be_prompt(mock, true);
+	for (i = 0; i < TOGETHER; i++) {
+		KUNIT_EXPECT_NE(test, PLAIN_LEFT,
+				plain_submit_wait(mock, &reqs[i], LONG,
+						  MOCK_PATIENCE));
+		expect_good(test, &reqs[i]);
+	}
+	KUNIT_EXPECT_GE(test, interrupts(mock), TOGETHER);
+	KUNIT_EXPECT_EQ(test, 0, spurious(mock));
+	plain_answer(mock, &held);
+	sleeper_runs(mock, sleeper);
+	expect_nobody_waits(mock);
+}
+
+/* With an event index the device tells no more until it is asked anew */
+static void interrupt_that_was_lost_costs_no_other(struct kunit *test)
+{
+	struct mock_device *mock = device(test);
+	struct sleeper *sleeper = sleepers(mock, 2);
+	struct mock_chain chain;
+	s64 len;
+
+	KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, &chain));
+	len = plain_serve(mock, REQUESTS, &chain);
+	mock_push(mock, REQUESTS, chain.head, len);
+	mock_lose_interrupt(mock, REQUESTS);
+	KUNIT_EXPECT_FALSE(test, is_told(&sleeper[0]));
+	virtiofs_vqs_reap(plain_of(mock)->vqs);
+	KUNIT_EXPECT_TRUE(test, is_told(&sleeper[0]));
+	sleeper_runs(mock, &sleeper[0]);
+	plain_answer_one(mock);
+	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
+	sleeper_runs(mock, &sleeper[1]);
+	expect_nobody_waits(mock);
+}
+
+/* Its interrupt may have been for a CPU that has gone, or was shut down until one came */
+static void reply_is_looked_for_when_a_cpu_goes_or_comes(struct kunit *test)
+{
+#ifdef CONFIG_HOTPLUG_CPU
+	struct mock_device *mock = device(test);
+	struct sleeper *sleeper = sleepers(mock, 2);
+	unsigned int i, cpu = cpumask_last(cpu_online_mask);
+	struct mock_chain chain;
+	s64 len;
+
+	if (!cpu)
+		kunit_skip(test, "there is only one CPU");
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, &chain));
+		len = plain_serve(mock, REQUESTS, &chain);
+		mock_push(mock, REQUESTS, chain.head, len);
+		mock_lose_interrupt(mock, REQUESTS);
+		KUNIT_EXPECT_FALSE(test, is_told(&sleeper[i]));
+		KUNIT_EXPECT_EQ(test, 0, i ? add_cpu(cpu) : remove_cpu(cpu));
+		KUNIT_EXPECT_TRUE(test, is_told(&sleeper[i]));
+		virtiofs_vqs_reap(plain_of(mock)->vqs);
+		sleeper_runs(mock, &sleeper[i]);
+	}
+#else
+	kunit_skip(test, "CPUs do not come and go");
+#endif
+}
+
 /* Returns false if there was a tick, at which others look as well */
 static bool woken_looks(struct kunit *test, struct mock_device *mock)
 {
@@ -1081,6 +1166,12 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(worker_has_the_priority_of_the_callers,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_told_while_the_worker_is_busy,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(interrupt_finds_work_while_one_sleeps_and_another_polls,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(interrupt_that_was_lost_costs_no_other,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(reply_is_looked_for_when_a_cpu_goes_or_comes,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(who_was_woken_takes_what_has_come_together,
 			 shape_gen_params),

@@ -6,7 +6,10 @@
 
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/panic.h>
+#include <linux/sched.h>
 #include <linux/virtio_config.h>
 
 #include <kunit/test.h>
@@ -49,6 +52,15 @@ static struct mock_device *shaped_device(struct kunit *test,
 	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
 	return mock;
 }
+
+static const u64 layouts[] = { 0, BIT_ULL(VIRTIO_F_RING_PACKED) };
+
+static void layout_name(const u64 *features, char *name)
+{
+	strscpy(name, *features ? "packed" : "split", KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(layout, layouts, layout_name);
 
 /* A ring of 8 with room for 4 requests, since each takes two descriptors */
 #define SMALL_RING	8
@@ -254,6 +266,102 @@ static void request_as_long_as_the_ring_gets_through(struct kunit *test)
 	expect_answered(test, reqs, 2);
 }
 
+/* Anybody may ask for one by an ioctl(), and the kernel must not panic of it */
+static void request_longer_than_the_ring_fails_without_a_warning(struct kunit *test)
+{
+	struct mock_device *mock = small_device(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	int warned = test_taint(TAINT_WARN);
+
+	reqs[0].segs = SMALL_RING;
+	submit_all(mock, reqs, 2);
+	plain_wait(mock, 1);
+	expect_ended(test, &reqs[0], -EIO);
+	KUNIT_EXPECT_EQ(test, warned, test_taint(TAINT_WARN));
+	plain_answer_one(mock);
+	plain_wait(mock, 2);
+	expect_answered(test, &reqs[1], 1);
+}
+
+/* What is in the ring may be a lock that waits for the unlock on the backlog */
+static void request_that_lacked_memory_needs_no_completion_to_be_tried_again(struct kunit *test)
+{
+	struct mock_chain *chain = new_chains(test, 1);
+	struct mock_device *mock = plain_plug(test, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC),
+					      SMALL_RING);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	unsigned long until = jiffies + MOCK_PATIENCE;
+	bool pops;
+
+	plain_submit(mock, &reqs[0]);
+	KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, chain));
+	reqs[1].segs = SMALL_RING - VIRTIOFS_VQ_OVERHEAD;
+	if (!mock_fail_allocation())
+		kunit_skip(test, "no allocation fails");
+	plain_submit(mock, &reqs[1]);
+	if (mock_pop(mock, REQUESTS, chain))
+		kunit_skip(test, "no allocation has failed");
+	do {
+		schedule_timeout_uninterruptible(1);
+		pops = mock_pop(mock, REQUESTS, chain);
+	} while (!pops && time_before(jiffies, until));
+	KUNIT_EXPECT_TRUE(test, pops);
+	KUNIT_EXPECT_TRUE(test, chain->indirect);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&reqs[0].ends));
+}
+
+/* The bounce buffers of a guest whose host cannot see its memory may be full for a moment */
+static void request_whose_memory_is_not_mapped_waits(struct kunit *test)
+{
+	struct mock_device *mock = plain_new(test);
+	struct mock_queue *queue = &mock->queue[REQUESTS];
+	struct plain_req *req = plain_reqs(mock, 1);
+	unsigned long until = jiffies + MOCK_PATIENCE;
+
+	if (!mock_map_memory(mock))
+		kunit_skip(test, "it is for the bus to map memory");
+	mock->features |= *(const u64 *)test->param_value;
+	mock_plug(mock);
+	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
+	WRITE_ONCE(mock->map_fails, true);
+	plain_submit(mock, req);
+	schedule_timeout_uninterruptible(HZ / 10);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&req->ends));
+	WRITE_ONCE(mock->map_fails, false);
+	while (!READ_ONCE(queue->notified) && time_before(jiffies, until))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_EQ(test, 1, queue->notified);
+	KUNIT_EXPECT_FALSE(test, virtiofs_vqs_are_dead(plain_of(mock)->vqs));
+	virtiofs_vqs_kill(plain_of(mock)->vqs);
+	expect_ended(test, req, -ECONNABORTED);
+}
+
+static void ring_of_any_size_costs_memory_for_256_requests(struct kunit *test)
+{
+	struct mock_device *mock = plain_plug(test, 0, 1024);
+	struct mock_chain *chains = new_chains(test, 300);
+	struct plain_req *reqs = plain_reqs(mock, 300);
+	unsigned long until = jiffies + MOCK_PATIENCE;
+	unsigned int i, nr;
+
+	submit_all(mock, reqs, 300);
+	nr = pop_all(mock, chains, 300);
+	KUNIT_ASSERT_EQ(test, 256, nr);
+	for (i = 0; i < nr; i++)
+		plain_answer(mock, &chains[i]);
+	plain_wait(mock, nr);
+	while (i < 300 && time_before(jiffies, until)) {
+		if (mock_pop(mock, REQUESTS, chains)) {
+			plain_answer(mock, chains);
+			i++;
+		} else {
+			schedule_timeout_uninterruptible(1);
+		}
+	}
+	plain_wait(mock, 300);
+	expect_answered(test, reqs, 300);
+}
+
 /* How many descriptors do @nr neighbouring runs of @len bytes take, from @page on? */
 static unsigned int descriptors(struct kunit *test, struct page *page,
 				unsigned int nr, unsigned int len)
@@ -324,6 +432,67 @@ static void run_that_is_too_long_for_a_descriptor_takes_several(struct kunit *te
 	KUNIT_EXPECT_EQ(test, PAGE_SIZE - 3 * 512, sgl.sg[3].length);
 	KUNIT_EXPECT_FALSE(test, virtiofs_sgl_add(&sgl, pages, 4 * PAGE_SIZE, 0));
 	__free_pages(pages, 2);
+}
+
+/**
+ * struct seen - what a scan has come by
+ * @nr: how many
+ * @numbers: of those, in order
+ * @waits: none of them is in a ring
+ */
+struct seen {
+	unsigned int nr;
+	u32 numbers[SMALL_ROOM];
+	bool waits;
+};
+
+static bool see(struct llist_node *link, u64 since, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->numbers[seen->nr++] = container_of(link, struct plain_req, link)->number;
+	seen->waits = seen->waits && !since;
+	return seen->nr == ARRAY_SIZE(seen->numbers);
+}
+
+static void scan_of_the_backlog_sees_who_waits_in_order(struct kunit *test)
+{
+	struct mock_device *mock = small_device(test);
+	struct plain_req *reqs = plain_reqs(mock, SMALL_ROOM + 3);
+	struct seen seen = { .waits = true };
+	unsigned int i;
+
+	submit_all(mock, reqs, SMALL_ROOM);
+	KUNIT_EXPECT_FALSE(test, virtiofs_vqs_scan_backlog(plain_of(mock)->vqs,
+							   see, &seen));
+	KUNIT_EXPECT_EQ(test, 0, seen.nr);
+	submit_all(mock, reqs + SMALL_ROOM, 3);
+	KUNIT_EXPECT_FALSE(test, virtiofs_vqs_scan_backlog(plain_of(mock)->vqs,
+							   see, &seen));
+	KUNIT_EXPECT_EQ(test, 3, seen.nr);
+	KUNIT_EXPECT_TRUE(test, seen.waits);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, SMALL_ROOM + 1 + i, seen.numbers[i]);
+	virtiofs_vqs_kill(plain_of(mock)->vqs);
+}
+
+static void one_request_is_found_while_the_device_has_it(struct kunit *test)
+{
+	struct mock_device *mock = small_device(test);
+	struct plain_req *reqs = plain_reqs(mock, SMALL_ROOM + 1);
+	struct virtiofs_vqs *vqs = plain_of(mock)->vqs;
+	struct seen seen = { .waits = true };
+
+	submit_all(mock, reqs, SMALL_ROOM + 1);
+	KUNIT_EXPECT_FALSE(test, virtiofs_vqs_has(vqs, &reqs[SMALL_ROOM].link,
+						  see, &seen));
+	KUNIT_EXPECT_EQ(test, 0, seen.nr);
+	KUNIT_EXPECT_TRUE(test, virtiofs_vqs_has(vqs, &reqs[1].link, see, &seen));
+	KUNIT_EXPECT_EQ(test, 1, seen.nr);
+	KUNIT_EXPECT_EQ(test, reqs[1].number, seen.numbers[0]);
+	KUNIT_EXPECT_FALSE(test, seen.waits);
+	virtiofs_vqs_kill(vqs);
+	KUNIT_EXPECT_FALSE(test, virtiofs_vqs_has(vqs, &reqs[1].link, see, &seen));
 }
 
 static void drain_returns_when_all_has_ended(struct kunit *test)
@@ -675,9 +844,15 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(replies_out_of_order_reach_their_requests),
 	KUNIT_CASE(long_request_is_not_overtaken),
 	KUNIT_CASE(request_as_long_as_the_ring_gets_through),
+	KUNIT_CASE(request_longer_than_the_ring_fails_without_a_warning),
+	KUNIT_CASE(request_that_lacked_memory_needs_no_completion_to_be_tried_again),
+	KUNIT_CASE_PARAM(request_whose_memory_is_not_mapped_waits, layout_gen_params),
+	KUNIT_CASE(ring_of_any_size_costs_memory_for_256_requests),
 	KUNIT_CASE(neighbours_take_one_descriptor),
 	KUNIT_CASE(no_descriptor_lies_in_two_memory_sections),
 	KUNIT_CASE(run_that_is_too_long_for_a_descriptor_takes_several),
+	KUNIT_CASE(scan_of_the_backlog_sees_who_waits_in_order),
+	KUNIT_CASE(one_request_is_found_while_the_device_has_it),
 	KUNIT_CASE(drain_returns_when_all_has_ended),
 	KUNIT_CASE(kill_ends_requests_in_flight_with_econnaborted),
 	KUNIT_CASE(kill_ends_the_backlog_without_a_reply),

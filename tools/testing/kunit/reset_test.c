@@ -80,6 +80,21 @@ static void reset_by_somebody_else_is_noticed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ECONNABORTED, req->error);
 }
 
+/* The virtio core takes the ring for broken then, and nothing in it completes */
+static void transport_that_cannot_notify_ends_what_was_submitted(struct kunit *test)
+{
+	struct mock_device *mock = plain_new(test);
+	struct plain_req *req = plain_reqs(mock, 1);
+
+	mock_plug(mock);
+	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
+	mock->mute = true;
+	plain_submit(mock, req);
+	plain_wait(mock, 1);
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, req->error);
+	KUNIT_EXPECT_TRUE(test, virtiofs_vqs_are_dead(plain_of(mock)->vqs));
+}
+
 #ifdef CONFIG_PM_SLEEP
 static void mounted_device_is_not_suspended(struct kunit *test)
 {
@@ -161,6 +176,7 @@ static struct kunit_case reset_cases[] = {
 	KUNIT_CASE(device_that_is_gone_is_not_waited_for),
 	KUNIT_CASE(interrupt_after_the_reset_does_no_harm),
 	KUNIT_CASE(reset_by_somebody_else_is_noticed),
+	KUNIT_CASE(transport_that_cannot_notify_ends_what_was_submitted),
 	{}
 };
 
