@@ -12,20 +12,21 @@
 #include "fuse_conn.h"
 #include "hiprio.h"
 
-/* How long to wait when the server wants to be asked again */
+/*
+ * How long to wait when the server wants to be asked again, or until it is seen
+ * whether the device has the request by now
+ */
 #define GLUE_AGAIN_DELAY	msecs_to_jiffies(20)
 
 /**
  * enum glue_interrupt_state - where an INTERRUPT is
- * @GLUE_DUE: to be sent as soon as the device has the request
+ * @GLUE_DUE: to be sent a little later, if the device has the request then
  * @GLUE_SENT: with the hiprio queue
- * @GLUE_AGAIN: was answered, to be sent once more a little later
  * @GLUE_OVER: was taken note of, or not, which are the same
  */
 enum glue_interrupt_state {
 	GLUE_DUE,
 	GLUE_SENT,
-	GLUE_AGAIN,
 	GLUE_OVER,
 };
 
@@ -66,13 +67,27 @@ static void glue_interrupt_done(struct virtiofs_interrupt *hiprio, int error)
 	spin_lock(&conn->lock);
 	left = !intr->req;
 	if (!left) {
-		WRITE_ONCE(intr->state, error == -EAGAIN ? GLUE_AGAIN :
-							   GLUE_OVER);
+		WRITE_ONCE(intr->state, error == -EAGAIN ? GLUE_DUE : GLUE_OVER);
 		wake_up(&intr->req->waitq);
 	}
 	spin_unlock(&conn->lock);
 	if (left)
 		kfree(intr);
+}
+
+/*
+ * Is there a signal that the caller does not block?  A wait ends for other reasons
+ * as well, of which the server must not hear: work of io_uring, the freezer.
+ */
+static bool glue_has_signal(void)
+{
+	sigset_t pending;
+
+	guard(spinlock_irq)(&current->sighand->siglock);
+	sigorsets(&pending, &current->pending.signal,
+		  &current->signal->shared_pending.signal);
+	sigandnsets(&pending, &pending, &current->blocked);
+	return !sigisemptyset(&pending);
 }
 
 /*
@@ -84,7 +99,8 @@ static struct glue_interrupt *glue_interrupt_new(struct glue_conn *conn,
 {
 	struct glue_interrupt *intr;
 
-	if (READ_ONCE(conn->no_interrupt) || req->in.h.opcode == FUSE_DESTROY)
+	if (READ_ONCE(conn->no_interrupt) || req->in.h.opcode == FUSE_DESTROY ||
+	    !glue_has_signal())
 		return NULL;
 	intr = kzalloc_obj(*intr, GFP_NOFS | __GFP_NOFAIL);
 	intr->hiprio.unique = req->in.h.unique;
@@ -118,18 +134,11 @@ static bool glue_is_link(struct llist_node *link, u64 since, void *arg)
 	return link == arg;
 }
 
-/* Has the device the request, and is it to be told of the signal? */
-static bool glue_interrupt_is_due(struct glue_interrupt *intr)
+/* Has the device the request?  It need not be told of one that it never gets. */
+static bool glue_is_in_flight(struct glue_conn *conn, struct fuse_req *req)
 {
-	return intr && READ_ONCE(intr->state) == GLUE_DUE &&
-	       !READ_ONCE(intr->conn->no_interrupt) &&
-	       virtiofs_vqs_scan(intr->conn->session->vqs, glue_is_link,
-				 &glue_sub_of(intr->req)->link);
-}
-
-static bool glue_interrupt_is_again(struct glue_interrupt *intr)
-{
-	return intr && READ_ONCE(intr->state) == GLUE_AGAIN;
+	return virtiofs_vqs_scan(conn->session->vqs, glue_is_link,
+				 &glue_sub_of(req)->link);
 }
 
 static void glue_interrupt_send(struct glue_interrupt *intr)
@@ -138,27 +147,30 @@ static void glue_interrupt_send(struct glue_interrupt *intr)
 	virtiofs_hiprio_interrupt(glue_hiprio(intr->conn), &intr->hiprio);
 }
 
-/* Returns 0 if @req has ended, -ERESTARTSYS if its caller was killed */
+static bool glue_interrupt_is_due(struct glue_interrupt *intr)
+{
+	return intr && READ_ONCE(intr->state) == GLUE_DUE &&
+	       !READ_ONCE(intr->conn->no_interrupt);
+}
+
+/* Returns 0 if @req is complete, -ERESTARTSYS if its caller was killed */
 static int glue_wait(struct fuse_req *req, struct glue_interrupt *intr)
 {
-	int left;
+	long left;
+	bool due;
 
+	if (intr && glue_is_in_flight(intr->conn, req))
+		glue_interrupt_send(intr);
 	for (;;) {
-		left = wait_event_killable(req->waitq, glue_is_finished(req) ||
-					   glue_interrupt_is_due(intr) ||
-					   glue_interrupt_is_again(intr));
-		if (left || glue_is_finished(req))
-			return left;
-		if (!glue_interrupt_is_again(intr)) {
-			glue_interrupt_send(intr);
-			continue;
-		}
+		due = glue_interrupt_is_due(intr);
 		left = wait_event_killable_timeout(req->waitq,
-						   glue_is_finished(req),
-						   GLUE_AGAIN_DELAY);
-		if (left)
-			return min(left, 0);
-		WRITE_ONCE(intr->state, GLUE_DUE);
+			glue_is_finished(req) || due != glue_interrupt_is_due(intr),
+			due ? GLUE_AGAIN_DELAY : MAX_SCHEDULE_TIMEOUT);
+		if (left < 0 || glue_is_finished(req))
+			return min(left, 0L);
+		/* The whole delay is over */
+		if (!left && glue_is_in_flight(intr->conn, req))
+			glue_interrupt_send(intr);
 	}
 }
 

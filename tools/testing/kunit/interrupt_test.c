@@ -269,6 +269,22 @@ static void signal_caller(struct mock_device *mock, struct caller *caller)
 	KUNIT_EXPECT_TRUE(mock->test, time_before(jiffies, end));
 }
 
+/* What the freezer and io_uring do to a task is no signal */
+static void disturb_caller(struct mock_device *mock, struct caller *caller)
+{
+	unsigned long end = jiffies + MOCK_PATIENCE;
+
+	while (READ_ONCE(caller->task->__state) != TASK_INTERRUPTIBLE &&
+	       time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+	set_tsk_thread_flag(caller->task, TIF_SIGPENDING);
+	wake_up_process(caller->task);
+	while (READ_ONCE(caller->task->__state) != TASK_KILLABLE &&
+	       time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_TRUE(mock->test, time_before(jiffies, end));
+}
+
 static void expect_interrupts(struct mock_device *mock, unsigned int nr)
 {
 	struct server *server = server_of(mock);
@@ -340,6 +356,19 @@ static void honoured_interrupt_ends_the_call(struct kunit *test)
 	expect_interrupts(mock, 1);
 	answer(mock, 0, -EINTR);
 	expect_result(mock, caller, -EINTR);
+}
+
+static void what_is_no_signal_is_not_told(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, 16);
+	struct caller *caller = new_callers(test);
+
+	call(mock, caller);
+	disturb_caller(mock, caller);
+	schedule_timeout_uninterruptible(HZ / 10);
+	expect_interrupts(mock, 0);
+	answer(mock, 0, 0);
+	expect_result(mock, caller, 0);
 }
 
 static void ignored_interrupt_is_not_repeated(struct kunit *test)
@@ -549,6 +578,7 @@ static void replies_race_with_signals(struct kunit *test)
 static struct kunit_case interrupt_cases[] = {
 	KUNIT_CASE(interrupt_wire_format),
 	KUNIT_CASE(honoured_interrupt_ends_the_call),
+	KUNIT_CASE(what_is_no_signal_is_not_told),
 	KUNIT_CASE(ignored_interrupt_is_not_repeated),
 	KUNIT_CASE(interrupt_is_repeated_when_asked_for),
 	KUNIT_CASE(one_interrupt_at_a_time),
