@@ -67,24 +67,47 @@ static void *glue_big(struct fuse_req *req)
 	return (void *)(unsigned long)req->out.h.unique;
 }
 
+static void glue_write_request(struct fuse_req *req, void *memory)
+{
+	struct fuse_args *args = req->args;
+	unsigned int i, nr = args->in_numargs - args->in_pages;
+	void *p = memory;
+
+	memcpy(p, &req->in.h, sizeof(req->in.h));
+	p += sizeof(req->in.h);
+	for (i = 0; i < nr; i++) {
+		memcpy(p, args->in_args[i].value, args->in_args[i].size);
+		p += args->in_args[i].size;
+	}
+	if (unlikely(req->in.h.opcode == FUSE_INIT))
+		virtiofs_init_offer(memory + sizeof(req->in.h));
+}
+
 /*
- * Only calls of user space are long, so there is time to wait for memory.  It
- * has to be in one piece: on a small ring descriptors are rarer than memory.
+ * Only calls of user space are long, so there is time to wait for memory, unless the
+ * caller is killed: then this returns false.  It has to be in one piece: on a small ring
+ * descriptors are rarer than memory.  It is filled here, as the queue has interrupts
+ * off when it does that.
  */
-static void glue_alloc_big(struct fuse_req *req)
+static bool glue_alloc_big(struct fuse_req *req)
 {
 	unsigned int len = glue_reply_offset(req, req->args) +
 			   glue_reply_len(req);
 	void *big;
 
 	if (likely(len <= VIRTIOFS_BUF_DATA))
-		return;
+		return true;
 	if (WARN_ON_ONCE(test_bit(FR_BACKGROUND, &req->flags)))
-		return;
-	while (!(big = kmalloc(len, GFP_NOFS | __GFP_NOWARN |
-			       __GFP_RETRY_MAYFAIL)))
+		return true;
+	while (!(big = kzalloc(len, GFP_NOFS | __GFP_NOWARN |
+			       __GFP_RETRY_MAYFAIL))) {
+		if (fatal_signal_pending(current))
+			return false;
 		memalloc_retry_wait(GFP_NOFS);
+	}
+	glue_write_request(req, big);
 	req->out.h.unique = (unsigned long)big;
+	return true;
 }
 
 /**
@@ -112,22 +135,6 @@ void virtiofs_req_free(struct fuse_req *req)
 void *virtiofs_req_memory(struct fuse_req *req, struct virtiofs_buf *buf)
 {
 	return glue_big(req) ?: buf->data;
-}
-
-static void glue_write_request(struct fuse_req *req, void *memory)
-{
-	struct fuse_args *args = req->args;
-	unsigned int i, nr = args->in_numargs - args->in_pages;
-	void *p = memory;
-
-	memcpy(p, &req->in.h, sizeof(req->in.h));
-	p += sizeof(req->in.h);
-	for (i = 0; i < nr; i++) {
-		memcpy(p, args->in_args[i].value, args->in_args[i].size);
-		p += args->in_args[i].size;
-	}
-	if (unlikely(req->in.h.opcode == FUSE_INIT))
-		virtiofs_init_offer(memory + sizeof(req->in.h));
 }
 
 static bool glue_map_pages(struct virtiofs_sgl *sgl, struct fuse_args *args,
@@ -160,11 +167,11 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 
 	if (unlikely(offset + out > VIRTIOFS_BUF_DATA) && !glue_big(req))
 		return -E2BIG;
-	/* Who has got a signal waits to tell the device when that has @req */
-	if (unlikely(test_bit(FR_INTERRUPTED, &req->flags)))
-		wake_up(&req->waitq);
-
-	glue_write_request(req, memory);
+	if (likely(!glue_big(req))) {
+		glue_write_request(req, memory);
+		/* What the device does not write must not be an earlier reply */
+		memset(reply, 0, out);
+	}
 	if (!virtiofs_sgl_add_memory(sgl, memory, in))
 		return -E2BIG;
 	if (args->in_pages &&
@@ -173,8 +180,6 @@ static int glue_map(struct llist_node *link, struct virtiofs_buf *buf,
 	if (!out)
 		return 1;
 
-	/* What the device does not write must not be an earlier reply */
-	memset(reply, 0, out);
 	virtiofs_sgl_begin_reply(sgl);
 	if (!virtiofs_sgl_add_memory(sgl, reply, out))
 		return -E2BIG;
@@ -201,17 +206,25 @@ static void glue_zero_tail(struct fuse_args *args, unsigned int len)
 }
 
 /*
- * Names come into pages that the client has from the allocator for this reply
- * alone.  The server can claim more than it has written, and then user space would
- * see what was there before.
+ * Names, and what an IOCTL brings, come into pages that the client has from the
+ * allocator for this reply alone.  The server can claim more than it has written, and
+ * then user space would see what was there before.  An IOCTL has the same pages for
+ * what the device reads.
  */
-static void glue_zero_names(struct fuse_req *req)
+static void glue_zero_reply(struct fuse_req *req)
 {
+	struct fuse_args *args = req->args;
+
 	switch (req->in.h.opcode) {
 	case FUSE_READDIR:
 	case FUSE_READDIRPLUS:
 	case FUSE_READLINK:
-		glue_zero_tail(req->args, 0);
+		glue_zero_tail(args, 0);
+		break;
+	case FUSE_IOCTL:
+		if (args->out_pages)
+			glue_zero_tail(args, args->in_pages ?
+					     glue_in_pages_len(args) : 0);
 	}
 }
 
@@ -407,12 +420,9 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 		      int error)
 {
 	struct fuse_req *req = glue_req_of(link);
-	struct glue_orphan *orphan;
-	struct glue_conn *conn;
+	struct glue_orphan *orphan = glue_sub_of(req)->orphan;
+	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
 
-	orphan = xchg(&glue_sub_of(req)->orphan, GLUE_ENDED);
-	/* Before that it might be the mount of a caller that has just left */
-	conn = glue_fiq_of_req(req)->priv;
 	if (unlikely(error))
 		atomic_long_inc(&conn->errors);
 	else
@@ -477,6 +487,15 @@ static void glue_submit_sync(struct glue_conn *conn, struct virtiofs_vq *vq,
 		virtiofs_leave_exiting(conn, req);
 }
 
+/* Killed while there was no memory for the request */
+static void glue_fail_req(struct fuse_req *req)
+{
+	INIT_LIST_HEAD(&req->list);
+	clear_bit(FR_SENT, &req->flags);
+	req->out.h.error = -EINTR;
+	fuse_request_end(req);
+}
+
 /*
  * Of what nobody waits for, READs into the page cache are readahead's.  It fills its
  * requests, so one that could be longer is its last, or ends at pages that are there
@@ -487,7 +506,7 @@ static bool glue_is_last(struct glue_conn *conn, struct fuse_req *req)
 	struct fuse_args *args = req->args;
 
 	return args->page_zeroing && req->in.h.opcode == FUSE_READ &&
-	       glue_out_pages_len(args) < virtiofs_glue_max_read(conn->session);
+	       glue_out_pages_len(args) < glue_max_read(conn->fc);
 }
 
 static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
@@ -504,11 +523,16 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 		return;
 	}
 	set_bit(FR_SENT, &req->flags);
-	glue_alloc_big(req);
-	glue_zero_names(req);
+	if (!glue_alloc_big(req)) {
+		glue_fail_req(req);
+		return;
+	}
+	glue_zero_reply(req);
 	glue_sub_of(req)->orphan = NULL;
 	glue_trace_request(conn, vq, req);
-	if (sync) {
+	if (unlikely(virtiofs_leave_hold(conn, req))) {
+		virtiofs_watch_requests(conn);
+	} else if (sync) {
 		virtiofs_plug_flush();
 		glue_submit_sync(conn, vq, req);
 	} else {

@@ -62,9 +62,7 @@ void virtiofs_init_done(struct fuse_req *req, int error)
  */
 unsigned long virtiofs_glue_max_read(struct virtiofs_session *session)
 {
-	struct fuse_conn *fc = session->conn->fc;
-
-	return min((unsigned long)fc->max_read, fc->max_pages * PAGE_SIZE);
+	return glue_max_read(session->conn->fc);
 }
 
 /**

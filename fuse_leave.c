@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Callers that do not wait for the device any more, because they were killed:
- * what the device may still use of theirs is kept, and what it answers late is
- * given back to it.
+ * Killed callers that abandon their requests.  An orphan keeps what the device
+ * may still use, and gives back what a late reply brings.
+ *
+ * The device owns the memory of a request until it returns that.  So a caller
+ * may go only if nobody else can see the memory: there is none but our own copy,
+ * the FUSE client has allocated it for this request alone, or it is anonymous
+ * memory of a process that dies as a whole.  All other callers wait for the
+ * device, as they do everywhere else in the kernel.
+ *
+ * An orphan that modifies an inode is over before the next modification of that
+ * inode is sent: until then that one is held.
  *
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
@@ -11,6 +19,7 @@
 #include <linux/highmem.h>
 #include <linux/pid_namespace.h>
 #include <linux/rwsem.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -21,13 +30,19 @@
 /* How long a task that exits waits for a reply: nobody can kill it any more */
 #define GLUE_EXIT_PATIENCE	(2 * HZ)
 
+/* How often a killed caller that cannot go yet asks whether it can */
+#define GLUE_LEAVE_PERIOD	(HZ / 10)
+
+/* A RENAME modifies two directories, nothing modifies more */
+#define GLUE_MODIFIES		2
+
 /**
  * struct glue_loan - a lookup of an inode, taken from the FUSE client
  * @node: on the connection's list
  * @nodeid: the inode
  * @users: number of orphans that are about it
  *
- * Until the last orphan ends, the FUSE client has one lookup less to forget.
+ * Until the last orphan is over, the FUSE client has one lookup less to forget.
  */
 struct glue_loan {
 	struct list_head node;
@@ -41,15 +56,20 @@ struct glue_loan {
  * @req: the request, with a reference
  * @args: the caller's arguments, of which only the sizes are left
  * @loan: a lookup of the inode that the request is for, or NULL
- * @open: two, as the caller has still to end the request for itself, and the device
- *	to return it; not used if the device never had it
+ * @open: two, as the caller has still to complete the request for itself, and the
+ *	device to return it
  * @work: does what is left to be done after both
  * @late: what to give back
  * @giveback: arguments of the request that does
+ * @node: on the connection's list of orphans that modify something
+ * @modifies: the inodes, or 0; the list is under the connection's lock
+ * @held: requests that modify one of them as well, under the connection's lock
+ * @left: the caller is gone; set once, under the lock of the queue that has @req
+ * @max: room at @folios
  * @nr: number of @folios
  * @folios: memory that the device may still use, referenced
  *
- * Made by the caller when it leaves, freed by @work.
+ * Made for a caller that is about to go, freed by @work.
  */
 struct glue_orphan {
 	struct glue_conn *conn;
@@ -60,8 +80,13 @@ struct glue_orphan {
 	struct work_struct work;
 	struct virtiofs_late late;
 	struct fuse_args giveback;
+	struct list_head node;
+	u64 modifies[GLUE_MODIFIES];
+	struct virtiofs_fifo held;
+	bool left;
+	unsigned int max;
 	unsigned int nr;
-	struct folio *folios[] __counted_by(nr);
+	struct folio *folios[] __counted_by(max);
 };
 
 static int glue_is_inode(struct inode *inode, void *nodeid)
@@ -185,6 +210,13 @@ static void glue_orphan_free(struct glue_orphan *orphan)
 	kvfree(orphan);
 }
 
+/* Drop a reference.  The last one is to a request that is complete. */
+static void glue_req_put(struct fuse_req *req)
+{
+	if (!refcount_dec_not_one(&req->count))
+		fuse_request_end(req);
+}
+
 static void glue_giveback_end(GLUE_END_ARGS)
 {
 	struct glue_orphan *orphan = container_of(args, struct glue_orphan,
@@ -245,8 +277,7 @@ static void glue_orphan_work(struct work_struct *work)
 	if (orphan->late.forget)
 		virtiofs_conn_forget(orphan->conn, orphan->late.forget, 1);
 	glue_return_lookup(orphan);
-	/* It has ended for the FUSE client, so this only puts it */
-	fuse_request_end(orphan->req);
+	glue_req_put(orphan->req);
 	glue_orphan_free(orphan);
 }
 
@@ -256,10 +287,137 @@ static void glue_orphan_close(struct glue_orphan *orphan)
 		queue_work(virtiofs_glue_wq, &orphan->work);
 }
 
+/* The inodes that a request modifies, as far as it names them */
+static void glue_modified(struct fuse_req *req, u64 inodes[GLUE_MODIFIES])
+{
+	const void *arg = req->args->in_args[0].value;
+
+	inodes[0] = 0;
+	inodes[1] = 0;
+	switch (req->in.h.opcode) {
+	case FUSE_OPEN:
+		if (((const struct fuse_open_in *)arg)->flags & O_TRUNC)
+			inodes[0] = req->in.h.nodeid;
+		return;
+	case FUSE_COPY_FILE_RANGE:
+	case 53: /* FUSE_COPY_FILE_RANGE_64 */
+		inodes[0] = ((const struct fuse_copy_file_range_in *)arg)->nodeid_out;
+		return;
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		inodes[1] = ((const struct fuse_rename_in *)arg)->newdir;
+		break;
+	case FUSE_LINK:
+		inodes[1] = ((const struct fuse_link_in *)arg)->oldnodeid;
+		break;
+	case FUSE_SETATTR:
+	case FUSE_SYMLINK:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+	case FUSE_CREATE:
+	case FUSE_TMPFILE:
+	case FUSE_WRITE:
+	case FUSE_FALLOCATE:
+	case FUSE_IOCTL:
+	case FUSE_SETXATTR:
+	case FUSE_REMOVEXATTR:
+		break;
+	default:
+		return;
+	}
+	inodes[0] = req->in.h.nodeid;
+}
+
+static bool glue_modifies_any(const struct glue_orphan *orphan,
+			      const u64 inodes[GLUE_MODIFIES])
+{
+	unsigned int i, j;
+
+	for (i = 0; i < GLUE_MODIFIES; i++) {
+		for (j = 0; j < GLUE_MODIFIES; j++) {
+			if (inodes[i] && inodes[i] == orphan->modifies[j])
+				return true;
+		}
+	}
+	return false;
+}
+
 /**
- * virtiofs_leave_done() - a request has ended whose caller has left
- * @orphan: what is left of it; the caller may still be about to end the request, so that
- *	what ends it is not to be touched, nor what was the caller's
+ * virtiofs_leave_hold() - have a request wait if an orphan modifies the same inode
+ * @conn: the connection
+ * @req: a request that is about to be submitted
+ *
+ * Else what a killed task has left behind could undo what its successor does.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ * Return: true if the request is submitted when the orphan is over.
+ */
+bool virtiofs_leave_hold(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct glue_orphan *orphan;
+	u64 inodes[GLUE_MODIFIES];
+
+	/* Who knows of the killed task's end sees the list as that has left it */
+	if (likely(list_empty(&conn->orphans)))
+		return false;
+	glue_modified(req, inodes);
+	guard(spinlock)(&conn->lock);
+	list_for_each_entry(orphan, &conn->orphans, node) {
+		if (!glue_modifies_any(orphan, inodes))
+			continue;
+		fifo_push(&orphan->held, &glue_sub_of(req)->link);
+		return true;
+	}
+	return false;
+}
+
+/* Take a request back that is held.  Returns false if it is not. */
+static bool glue_cancel_held(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct glue_orphan *orphan;
+
+	guard(spinlock)(&conn->lock);
+	list_for_each_entry(orphan, &conn->orphans, node) {
+		if (fifo_remove(&orphan->held, &glue_sub_of(req)->link))
+			return true;
+	}
+	return false;
+}
+
+/* From here on modifications of the orphan's inodes are held */
+static void glue_orphan_hold(struct glue_orphan *orphan)
+{
+	if (!orphan->modifies[0])
+		return;
+	guard(spinlock)(&orphan->conn->lock);
+	list_add_tail(&orphan->node, &orphan->conn->orphans);
+}
+
+/* The orphan is over: what it has held goes to the device */
+static void glue_orphan_release(struct glue_orphan *orphan)
+{
+	struct glue_conn *conn = orphan->conn;
+	struct virtiofs_fifo held;
+	struct llist_node *link;
+
+	fifo_init(&held);
+	scoped_guard(spinlock, &conn->lock) {
+		list_del_init(&orphan->node);
+		fifo_splice(&held, &orphan->held);
+	}
+	while ((link = fifo_pop(&held))) {
+		if (!virtiofs_leave_hold(conn, glue_req_of(link)))
+			virtiofs_vq_submit(virtiofs_vqs_pick(conn->session->vqs),
+					   link, NULL);
+	}
+}
+
+/**
+ * virtiofs_leave_done() - the device has returned an orphan, or never will
+ * @orphan: the orphan; its caller may still be about to complete the request, so
+ *	that what completes it is not to be touched, nor what was the caller's
  * @buf: as for done()
  * @error: as for done()
  *
@@ -280,64 +438,192 @@ void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 				    first + args->out_args[0].size);
 	}
 	virtiofs_req_free(req);
+	glue_orphan_release(orphan);
 	glue_orphan_close(orphan);
 }
 
 /*
- * May the device keep the memory of @req when its caller goes on?  Not if that
- * is a page of the page cache: it would be unlocked, and filled by somebody
- * else, before the device writes to it.
+ * Does another process use the memory of @task, as after vfork()?  Tasks come
+ * and go meanwhile.  A task that dies as a whole gets no new ones, and each that has
+ * the memory has a reference to it, so this is true rather than false.  Whoever
+ * only looks at the memory for a moment makes it true as well, so ask again.
  */
-static bool glue_may_leave(struct fuse_req *req)
+static bool glue_is_memory_shared(struct task_struct *task)
 {
+	struct mm_struct *mm = READ_ONCE(task->mm);
+	int users, threads = 0;
+	struct task_struct *thread;
+
+	if (!mm)
+		return true;
+	users = atomic_read(&mm->mm_users);
+	/* Before the threads are counted, see above */
+	smp_rmb();
+	rcu_read_lock();
+	for_each_thread(task, thread)
+		threads += READ_ONCE(thread->mm) == mm;
+	rcu_read_unlock();
+	return users > threads;
+}
+
+/*
+ * The task that waits for a request in the background and has been killed, or
+ * NULL; under RCU.  One that waits for direct I/O cannot be gone, so its number is
+ * that of no other task.  AIO belongs to a process, not to the task that has
+ * submitted it: for that nobody here waits.
+ */
+static struct task_struct *glue_killed_waiter(struct glue_conn *conn,
+					      struct fuse_req *req)
+{
+	struct fuse_io_args *ia = container_of(req->args, typeof(*ia), ap.args);
+	struct task_struct *task;
+
+	if (!test_bit(FR_BACKGROUND, &req->flags) || !req->args->user_pages ||
+	    !ia->io->blocking)
+		return NULL;
+	task = pid_task(find_pid_ns(req->in.h.pid, conn->fc->pid_ns),
+			PIDTYPE_PID);
+	return task && fatal_signal_pending(task) ? task : NULL;
+}
+
+/*
+ * May the device keep the pages of a request while their user goes on?  Pages that
+ * were pinned for @task are anonymous, and so of this process alone, or of a file or
+ * shared.  Memory of the kernel that is read or written directly may be a
+ * stack.  Other pages without a mapping were allocated for the request; those with
+ * one are in the page cache, where they would be unlocked and filled by somebody
+ * else.
+ */
+static bool glue_may_keep_pages(struct fuse_args *args, struct task_struct *task)
+{
+	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
+	struct folio *folio;
+	unsigned int i;
+
+	if (args->user_pages && (!args->is_pinned || glue_is_memory_shared(task)))
+		return false;
+	for (i = 0; i < glue_nr_pages(ap); i++) {
+		folio = page_folio(glue_page(ap, i));
+		if (args->user_pages ? !folio_test_anon(folio) :
+				       !!READ_ONCE(folio->mapping))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * May the caller of @req go?  Called by the caller, or, for direct I/O, under the
+ * lock of the queue that has @req: then the device has not returned it, and its
+ * arguments are there.
+ */
+static bool glue_may_leave(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct task_struct *task = current;
+	struct fuse_args *args = req->args;
+
 	if (!test_bit(FR_ISREPLY, &req->flags))
 		return false;
 	switch (req->in.h.opcode) {
 	case FUSE_INIT:
 	case FUSE_DESTROY:
+	case FUSE_SETUPMAPPING:
+	case FUSE_REMOVEMAPPING:
 		return false;
-	case FUSE_READ:
-		return req->args->user_pages;
-	default:
-		return true;
 	}
+	guard(rcu)();
+	if (test_bit(FR_BACKGROUND, &req->flags))
+		task = glue_killed_waiter(conn, req);
+	if (!task)
+		return false;
+	return !(args->in_pages || args->out_pages) ||
+	       glue_may_keep_pages(args, task);
 }
 
-/* An orphan for @req with references to all that the device may use, or NULL */
-static struct glue_orphan *glue_orphan_new(struct glue_conn *conn,
-					   struct fuse_req *req)
+/**
+ * struct glue_leaver - a caller that is about to abandon its request
+ * @conn: the connection
+ * @req: the request; referenced if it is in the background
+ * @modifies: see struct glue_orphan
+ * @nr_pages: number of its pages
+ *
+ * What an orphan has to be made for, while the arguments of the request are known
+ * to be there.
+ */
+struct glue_leaver {
+	struct glue_conn *conn;
+	struct fuse_req *req;
+	u64 modifies[GLUE_MODIFIES];
+	unsigned int nr_pages;
+};
+
+static void glue_leaver_init(struct glue_leaver *leaver, struct fuse_req *req)
 {
 	struct fuse_args *args = req->args;
 	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
-	unsigned int i, nr = 0;
-	struct glue_orphan *orphan;
-	struct folio *folio;
 
-	if (args->in_pages || args->out_pages)
-		nr = glue_nr_pages(ap);
-	/* A task that is killed shall not stay because memory is short */
-	orphan = kvzalloc(struct_size(orphan, folios, nr),
+	leaver->req = req;
+	leaver->nr_pages = args->in_pages || args->out_pages ?
+			   glue_nr_pages(ap) : 0;
+	glue_modified(req, leaver->modifies);
+}
+
+/* A task that is killed must not stay because memory is short */
+static struct glue_orphan *glue_orphan_new(struct glue_leaver *leaver)
+{
+	struct glue_orphan *orphan;
+
+	orphan = kvzalloc(struct_size(orphan, folios, leaver->nr_pages),
 			  GFP_NOFS | __GFP_NOFAIL);
-	orphan->conn = conn;
-	orphan->req = req;
-	orphan->args = *args;
+	orphan->max = leaver->nr_pages;
+	orphan->conn = leaver->conn;
+	orphan->req = leaver->req;
+	refcount_inc(&orphan->req->count);
 	atomic_set(&orphan->open, 2);
 	INIT_WORK(&orphan->work, glue_orphan_work);
-	orphan->nr = nr;
-	for (i = 0; i < nr; i++) {
-		folio = page_folio(glue_page(ap, i));
-		/* What kmalloc() gave lives as long as its user says */
-		if (folio_test_slab(folio) || !folio_try_get(folio)) {
-			orphan->nr = i;
-			glue_orphan_free(orphan);
-			return NULL;
-		}
-		orphan->folios[i] = folio;
-	}
+	INIT_LIST_HEAD(&orphan->node);
+	memcpy(orphan->modifies, leaver->modifies, sizeof(orphan->modifies));
+	fifo_init(&orphan->held);
 	return orphan;
 }
 
-/* End @req for its caller, which does not wait for the device any more */
+static bool glue_keep_pages(struct glue_orphan *orphan, struct fuse_args *args)
+{
+	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
+	struct folio *folio;
+	unsigned int i;
+
+	if (!args->in_pages && !args->out_pages)
+		return true;
+	for (i = 0; i < glue_nr_pages(ap); i++) {
+		folio = page_folio(glue_page(ap, i));
+		if (i == orphan->max || !folio_try_get(folio))
+			return false;
+		orphan->folios[orphan->nr++] = folio;
+	}
+	return true;
+}
+
+/*
+ * See virtiofs_scan_fn.  The device has the request, and its reply waits for the
+ * lock of the queue: from here on it is the orphan's.
+ */
+static bool glue_leave_locked(struct llist_node *link, u64 since, void *arg)
+{
+	struct fuse_req *req = glue_req_of(link);
+	struct glue_orphan *orphan = arg;
+
+	if (!glue_may_leave(orphan->conn, req) ||
+	    !glue_keep_pages(orphan, req->args))
+		return true;
+	orphan->args = *req->args;
+	orphan->left = true;
+	/* The mount of the caller may end before the request does */
+	glue_set_mount(req, orphan->conn->fm);
+	glue_sub_of(req)->orphan = orphan;
+	return true;
+}
+
+/* Complete @req for its caller, which does not wait for the device any more */
 static void glue_interrupted(struct fuse_req *req)
 {
 	req->out.h.error = -EINTR;
@@ -349,9 +635,11 @@ static void glue_interrupted(struct fuse_req *req)
  * The device has never had @req.  If it is to give something back, that has to
  * be done nevertheless.
  */
-static void glue_cancelled(struct glue_conn *conn, struct fuse_req *req)
+static void glue_cancelled(struct glue_leaver *leaver)
 {
-	const struct fuse_in_arg *arg = &req->args->in_args[0];
+	const struct fuse_in_arg *arg = &leaver->req->args->in_args[0];
+	struct glue_conn *conn = leaver->conn;
+	struct fuse_req *req = leaver->req;
 	struct glue_orphan *orphan = NULL;
 
 	trace_virtiofs_reply(conn->session->tag, req->in.h.unique,
@@ -362,16 +650,12 @@ static void glue_cancelled(struct glue_conn *conn, struct fuse_req *req)
 	case FUSE_FLUSH:
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
-		orphan = kzalloc_obj(*orphan, GFP_NOFS | __GFP_NOFAIL);
-		orphan->conn = conn;
-		orphan->req = req;
-		INIT_WORK(&orphan->work, glue_orphan_work);
+		orphan = glue_orphan_new(leaver);
 		orphan->late.opcode = req->in.h.opcode;
 		orphan->late.nodeid = req->in.h.nodeid;
 		orphan->late.len = min(arg->size, sizeof(orphan->late.arg));
 		memcpy(orphan->late.arg, arg->value, orphan->late.len);
 		glue_borrow_lookup(orphan, req->in.h.nodeid);
-		refcount_inc(&req->count);
 	}
 	glue_interrupted(req);
 	if (orphan)
@@ -379,37 +663,54 @@ static void glue_cancelled(struct glue_conn *conn, struct fuse_req *req)
 }
 
 /*
- * The caller of @req has been killed.  Let it go, if that is safe: what the
- * device may still read or write is kept until it returns the request.
+ * The caller has been killed.  Let it go, if that is safe.  Returns true if its
+ * request is complete.
  */
-static void glue_leave(struct glue_conn *conn, struct fuse_req *req)
+static bool glue_leave(struct glue_leaver *leaver)
 {
-	struct glue_sub *sub = glue_sub_of(req);
+	struct glue_conn *conn = leaver->conn;
+	struct fuse_req *req = leaver->req;
+	struct llist_node *link = &glue_sub_of(req)->link;
 	struct glue_orphan *orphan;
 
-	if (virtiofs_vqs_cancel(conn->session->vqs, &sub->link)) {
-		glue_cancelled(conn, req);
-		return;
+	if (virtiofs_vqs_cancel(conn->session->vqs, link) ||
+	    glue_cancel_held(conn, req)) {
+		glue_cancelled(leaver);
+		return true;
 	}
-	if (!glue_may_leave(req))
-		return;
-	orphan = glue_orphan_new(conn, req);
-	if (!orphan)
-		return;
+	/* Arguments that are not the caller's own may be gone by now */
+	if (!test_bit(FR_BACKGROUND, &req->flags) && !glue_may_leave(conn, req))
+		return false;
+	orphan = glue_orphan_new(leaver);
 	glue_borrow_lookup(orphan, req->in.h.nodeid);
-	refcount_inc(&req->count);
-	/* The mount of the caller may end before the request does */
-	glue_set_mount(req, conn->fm);
-	if (cmpxchg(&sub->orphan, NULL, orphan)) {
-		refcount_dec(&req->count);
-		glue_return_lookup(orphan);
-		glue_orphan_free(orphan);
-		return;
+	/* First, as whoever sees that the caller is gone may modify its inode */
+	glue_orphan_hold(orphan);
+	virtiofs_vqs_has(conn->session->vqs, link, glue_leave_locked, orphan);
+	if (!orphan->left) {
+		glue_orphan_release(orphan);
+		/* Not here: the caller may have locks that come after the FUSE client's */
+		queue_work(virtiofs_glue_wq, &orphan->work);
+		return false;
 	}
 	trace_virtiofs_leave(conn->session->tag, req->in.h.unique,
 			     req->in.h.opcode);
 	glue_interrupted(req);
 	glue_orphan_close(orphan);
+	return true;
+}
+
+/* The same for the caller itself, whose arguments are its own */
+static bool glue_leave_own(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct glue_leaver leaver = { .conn = conn };
+
+	glue_leaver_init(&leaver, req);
+	return glue_leave(&leaver);
+}
+
+static bool glue_is_finished(struct fuse_req *req)
+{
+	return test_bit(FR_FINISHED, &req->flags);
 }
 
 /**
@@ -417,8 +718,9 @@ static void glue_leave(struct glue_conn *conn, struct fuse_req *req)
  * @fiq: of the connection
  * @req: the request, which the caller waits for
  *
- * The server is told of the signal, but may ignore it; if the signal is fatal
- * the caller need not wait for the server.
+ * The server is told of the signal, but may ignore it.  If the signal is fatal
+ * the caller need not wait for the server, unless it would leave memory to the
+ * device that others use.
  *
  * Context: the caller, for its first signal; sleeps.
  */
@@ -428,10 +730,13 @@ void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req)
 
 	if (!virtiofs_interrupt_wait(conn, req))
 		return;
-	if (req->in.h.opcode == FUSE_DESTROY)
+	if (req->in.h.opcode == FUSE_DESTROY) {
 		virtiofs_vqs_kill_async(conn->session->vqs);
-	else
-		glue_leave(conn, req);
+		return;
+	}
+	while (!glue_is_finished(req) && !glue_leave_own(conn, req))
+		wait_event_timeout(req->waitq, glue_is_finished(req),
+				   GLUE_LEAVE_PERIOD);
 }
 
 /**
@@ -451,53 +756,58 @@ void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req)
 
 	if (req->in.h.opcode == FUSE_DESTROY)
 		return;
-	if (wait_event_timeout(req->waitq, test_bit(FR_FINISHED, &req->flags),
+	if (wait_event_timeout(req->waitq, glue_is_finished(req),
 			       stuck ? 0 : GLUE_EXIT_PATIENCE))
 		return;
 	/* A task with many open files loses patience once, not for each */
 	WRITE_ONCE(conn->stuck, virtiofs_vqs_completed(conn->session->vqs));
-	glue_leave(conn, req);
+	glue_leave_own(conn, req);
 }
 
-/* Has the task that has sent @req been killed, or does it exit? */
-static bool glue_is_killed(struct glue_conn *conn, struct fuse_req *req)
+static bool glue_found(struct glue_leaver *leaver, struct fuse_req *req)
 {
-	struct task_struct *task;
-	bool killed;
-
-	rcu_read_lock();
-	task = pid_task(find_pid_ns(req->in.h.pid, conn->fc->pid_ns),
-			PIDTYPE_PID);
-	killed = task && (fatal_signal_pending(task) ||
-			  (READ_ONCE(task->flags) & PF_EXITING));
-	rcu_read_unlock();
-	return killed;
+	/* The device has it, or nobody yet, so it is not complete */
+	refcount_inc(&req->count);
+	glue_leaver_init(leaver, req);
+	return true;
 }
 
-/**
- * struct glue_find - a search for a request whose caller has been killed
- * @conn: the connection
- * @found: the request, with a reference
- */
-struct glue_find {
-	struct glue_conn *conn;
-	struct fuse_req *found;
-};
-
-/* See virtiofs_scan_fn */
+/* See virtiofs_scan_fn.  Takes a reference to the request that was found. */
 static bool glue_find_killed(struct llist_node *link, u64 since, void *arg)
 {
 	struct fuse_req *req = glue_req_of(link);
-	struct glue_find *find = arg;
+	struct glue_leaver *leaver = arg;
 
-	if (!test_bit(FR_BACKGROUND, &req->flags) ||
-	    READ_ONCE(glue_sub_of(req)->orphan) || !req->args->user_pages ||
-	    !glue_is_killed(find->conn, req))
-		return false;
-	/* It is in the ring, so it cannot have ended */
-	refcount_inc(&req->count);
-	find->found = req;
-	return true;
+	return test_bit(FR_BACKGROUND, &req->flags) &&
+	       !glue_sub_of(req)->orphan && glue_may_leave(leaver->conn, req) &&
+	       glue_found(leaver, req);
+}
+
+/* The same for requests that the device does not have, whatever their memory is */
+static bool glue_find_waiting(struct llist_node *link, u64 since, void *arg)
+{
+	struct fuse_req *req = glue_req_of(link);
+	struct glue_leaver *leaver = arg;
+
+	guard(rcu)();
+	return glue_killed_waiter(leaver->conn, req) && glue_found(leaver, req);
+}
+
+/* See glue_find_waiting() */
+static bool glue_find_held(struct glue_leaver *leaver)
+{
+	struct glue_conn *conn = leaver->conn;
+	struct glue_orphan *orphan;
+	struct llist_node *link;
+
+	guard(spinlock)(&conn->lock);
+	list_for_each_entry(orphan, &conn->orphans, node) {
+		for (link = orphan->held.first; link; link = link->next) {
+			if (glue_find_waiting(link, 0, leaver))
+				return true;
+		}
+	}
+	return false;
 }
 
 /**
@@ -511,17 +821,16 @@ static bool glue_find_killed(struct llist_node *link, u64 since, void *arg)
  */
 void virtiofs_leave_killed(struct glue_conn *conn)
 {
-	struct glue_find find = { .conn = conn };
-	struct fuse_req *req;
+	struct virtiofs_vqs *vqs = conn->session->vqs;
+	struct glue_leaver leaver = { .conn = conn };
 	bool left;
 
-	while (virtiofs_vqs_scan(conn->session->vqs, glue_find_killed, &find)) {
-		req = find.found;
-		glue_leave(conn, req);
-		left = test_bit(FR_FINISHED, &req->flags);
-		/* The last reference is one to a request that has ended */
-		if (!refcount_dec_not_one(&req->count))
-			fuse_request_end(req);
+	while (virtiofs_vqs_scan_backlog(vqs, glue_find_waiting, &leaver) ||
+	       glue_find_held(&leaver) ||
+	       virtiofs_vqs_scan(vqs, glue_find_killed, &leaver)) {
+		left = glue_leave(&leaver);
+		glue_req_put(leaver.req);
+		/* Something has come in between; there is a next time */
 		if (!left)
 			return;
 	}

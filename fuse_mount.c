@@ -138,6 +138,7 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 	virtiofs_watch_init(conn);
 	mutex_init(&conn->loans_lock);
 	INIT_LIST_HEAD(&conn->loans);
+	INIT_LIST_HEAD(&conn->orphans);
 	spin_lock_init(&conn->lock);
 	return conn;
 }

@@ -765,18 +765,11 @@ static void vq_end_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
  */
 bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 {
-	struct llist_node **at = &vq->backlog.first;
 	LIST_HEAD(none);
 
 	scoped_guard(vq, vq) {
-		while (*at && *at != link)
-			at = &(*at)->next;
-		if (!*at)
+		if (!fifo_remove(&vq->backlog, link))
 			return false;
-		*at = link->next;
-		if (!*at)
-			vq->backlog.last = at;
-		vq->backlog.nr--;
 	}
 	virtiofs_vq_ended(vq, 1, &none, NULL);
 	return true;

@@ -575,6 +575,8 @@ u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs)
  * virtiofs_vqs_drain() - wait until all submissions have ended
  * @vqs: the queues
  *
+ * A submission whose end submits another one is waited for with that.
+ *
  * The wait is bounded by virtiofs_vqs_kill(), which somebody has to call if the
  * device does not answer.
  *
@@ -583,11 +585,16 @@ u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs)
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs)
 {
 	unsigned int i;
+	u64 completed;
 
-	for (i = 0; i < vqs->nr; i++) {
-		virtiofs_vq_flush(&vqs->vq[i]);
-		wait_event(vqs->vq[i].idle, !READ_ONCE(vqs->vq[i].pending));
-	}
+	do {
+		completed = virtiofs_vqs_completed(vqs);
+		for (i = 0; i < vqs->nr; i++) {
+			virtiofs_vq_flush(&vqs->vq[i]);
+			wait_event(vqs->vq[i].idle,
+				   !READ_ONCE(vqs->vq[i].pending));
+		}
+	} while (virtiofs_vqs_completed(vqs) != completed);
 }
 
 /**

@@ -51,6 +51,23 @@ static inline struct llist_node *fifo_pop(struct virtiofs_fifo *fifo)
 	return link;
 }
 
+/* Take @link off, wherever it is.  Returns false if it is not there. */
+static inline bool fifo_remove(struct virtiofs_fifo *fifo,
+			       struct llist_node *link)
+{
+	struct llist_node **at = &fifo->first;
+
+	while (*at && *at != link)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = link->next;
+	if (!*at)
+		fifo->last = at;
+	fifo->nr--;
+	return true;
+}
+
 /* Take the first @nr off, which stay linked to each other; there are as many */
 static inline void fifo_drop(struct virtiofs_fifo *fifo, unsigned int nr)
 {

@@ -54,8 +54,10 @@ struct glue_orphan;
  *	patience, or U64_MAX
  * @loans_lock: protects @loans; inside of the FUSE client's killsb
  * @loans: lookups that the FUSE client has lent
- * @ends: ends that were left to workers
- * @lock: protects the INTERRUPTs of all requests
+ * @orphans: those that modify an inode, under @lock
+ * @ends: completions that were left to workers
+ * @lock: protects the INTERRUPTs of all requests, and orphans.  Taken under the
+ *	FUSE client's locks; no queue's lock is taken under it.
  *
  * Made by the mount, freed by the FUSE client's last call, ->release().
  */
@@ -83,8 +85,9 @@ struct glue_conn {
 	u64 stuck;
 	struct mutex loans_lock; /* of @loans */
 	struct list_head loans;
+	struct list_head orphans;
 	struct glue_ends __percpu *ends;
-	spinlock_t lock; /* of INTERRUPTs */
+	spinlock_t lock; /* of INTERRUPTs and orphans */
 };
 
 static inline struct glue_conn *glue_conn_of(struct fuse_conn *fc)
@@ -92,22 +95,25 @@ static inline struct glue_conn *glue_conn_of(struct fuse_conn *fc)
 	return glue_fiq(fc)->priv;
 }
 
+/* Most bytes that one request reads */
+static inline unsigned long glue_max_read(struct fuse_conn *fc)
+{
+	return min((unsigned long)fc->max_read, fc->max_pages * PAGE_SIZE);
+}
+
 static inline struct virtiofs_vq *glue_hiprio(struct glue_conn *conn)
 {
 	return &conn->session->vqs->vq[VIRTIOFS_VQ_HIPRIO];
 }
 
-/* Instead of an orphan: the reply is there, it is too late to leave */
-#define GLUE_ENDED	((struct glue_orphan *)1)
-
 /**
  * struct glue_sub - what we need of a request while it is with us
  * @link: for the queue
- * @orphan: NULL, and then once and for all the orphan that the caller left, or
- *	GLUE_ENDED by done()
+ * @orphan: what its caller has left, or NULL.  Changes once, under the lock of the
+ *	queue while the device has the request; so who completes it needs no lock.
  *
  * Lies in the request's @list: we keep it off the lists of the FUSE client,
- * which could end it there while the device still owns it.
+ * which could complete it there while the device still owns it.
  */
 struct glue_sub {
 	struct llist_node link;
@@ -137,7 +143,7 @@ void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
 void virtiofs_req_free(struct fuse_req *req);
 void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
 
-/* fuse_end.c: ends that are left to workers */
+/* fuse_end.c: completions that may block */
 extern struct workqueue_struct *virtiofs_glue_wq;
 
 struct glue_ends __percpu *virtiofs_ends_alloc(void);
@@ -157,6 +163,7 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);
 void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);
 void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req);
 void virtiofs_leave_killed(struct glue_conn *conn);
+bool virtiofs_leave_hold(struct glue_conn *conn, struct fuse_req *req);
 void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 			 int error);
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# A task that waits for the device can be killed at once, whatever it waits for;
-# what the device answers later is given back to it.
+# A task that waits for the device can be killed at once, unless it would leave
+# memory of others to the device; what the device answers later is given back to it.
 
 . /guest/lib.sh
 
@@ -36,6 +36,26 @@ killed()
 	claim "$name: share_goes_on" timeout 60 stat -f /mnt
 }
 
+# kept OPCODE NAME COMMAND...: a command that is killed stays until the device has
+# answered.
+kept()
+{
+	op=$1
+	name=$2
+	shift 2
+	asked=$(host device myfs counter "op.$op")
+	host device myfs fault "op=$op count=all hold" >&2
+	"$@" >/dev/null 2>&1 &
+	pid=$!
+	claim "$name: device_has_the_request" host device myfs wait "op.$op" $((asked + 1))
+	kill -9 $pid
+	sleep 2
+	claim_refused "$name: task_is_still_there" '' ended $pid
+	host device myfs honest >&2
+	host device myfs release >&2
+	claim "$name: task_is_gone" soon ended $pid
+}
+
 nothing_in_flight()
 {
 	[ "$(host device myfs counter in_flight)" = 0 ]
@@ -61,7 +81,7 @@ killed READDIRPLUS readdir ls -l /mnt/dir
 killed READ read cat /mnt/4
 killed READ direct_read dd if=/mnt/5 of=/dev/null iflag=direct bs=4096 count=1
 killed CREATE create dd if=/dev/null of=/mnt/work/created
-killed WRITE write dd if=/dev/zero of=/mnt/work/written bs=64k count=1
+kept WRITE write dd if=/dev/zero of=/mnt/work/written bs=64k count=1
 killed WRITE direct_write dd if=/dev/zero of=/mnt/work/direct oflag=direct bs=64k count=1
 killed FSYNC fsync dd if=/dev/zero of=/mnt/work/file bs=1 count=1 conv=fsync
 killed FLUSH close cat /mnt/6

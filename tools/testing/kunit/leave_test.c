@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of killed callers, on a server with two files whose requests it keeps:
+ * whose memory a caller may leave to the device, and in which order inodes are
+ * modified then.
+ */
+
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fuse.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/sched/signal.h>
+
+#include <kunit/test.h>
+
+#include "mock.h"
+
+#define TAG		"virtiofs"
+#define CALLERS		3
+#define HELD		4
+#define BYTES		512
+#define PATTERN		0x5a
+
+/* Time in which what must not happen would */
+#define A_WHILE		(HZ / 2)
+
+/**
+ * struct held - a request that the server keeps
+ * @chain: the request
+ * @index: its queue
+ * @in: its header
+ */
+struct held {
+	struct mock_chain chain;
+	unsigned int index;
+	struct fuse_in_header in;
+};
+
+/**
+ * struct server - a server with the files "2", "3", ..., which are its inodes
+ * @mnt: the mount
+ * @keep: opcode of the requests that it keeps
+ * @nr: number of requests in @held
+ * @held: those that it has kept, as they came
+ * @changed: woken when one more has come
+ */
+struct server {
+	struct vfsmount *mnt;
+	u32 keep;
+	unsigned int nr;
+	struct held held[HELD];
+	wait_queue_head_t changed;
+};
+
+/**
+ * struct caller - a task that does something with a file
+ * @task: the task
+ * @server: the server
+ * @name: name of the file
+ * @deed: what it does
+ * @left: it has its result
+ * @result: the result
+ */
+struct caller {
+	struct task_struct *task;
+	struct server *server;
+	const char *name;
+	int (*deed)(struct file *file);
+	struct completion left;
+	int result;
+};
+
+static s64 reply(struct mock_chain *chain, u64 unique, int error,
+		 const void *payload, u32 len)
+{
+	struct {
+		struct fuse_out_header oh;
+		u8 payload[BYTES];
+	} *bytes;
+	s64 written;
+
+	bytes = kzalloc_obj(*bytes, GFP_ATOMIC);
+	if (WARN_ON_ONCE(!bytes || len > sizeof(bytes->payload)))
+		return 0;
+	bytes->oh.len = sizeof(bytes->oh) + len;
+	bytes->oh.error = error;
+	bytes->oh.unique = unique;
+	memcpy(bytes->payload, payload, len);
+	written = mock_write(chain, bytes, bytes->oh.len);
+	kfree(bytes);
+	return written;
+}
+
+static s64 reply_init(struct mock_chain *chain, u64 unique)
+{
+	struct fuse_init_out init = {
+		.major = FUSE_KERNEL_VERSION,
+		.minor = FUSE_KERNEL_MINOR_VERSION,
+		.max_write = PAGE_SIZE,
+	};
+
+	return reply(chain, unique, 0, &init, sizeof(init));
+}
+
+static struct fuse_attr attr_of(u64 nodeid)
+{
+	return (struct fuse_attr){
+		.ino = nodeid,
+		.mode = nodeid == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0644,
+		.nlink = 1,
+		.size = PAGE_SIZE,
+	};
+}
+
+static s64 reply_attr(struct mock_chain *chain, const struct fuse_in_header *in)
+{
+	struct fuse_attr_out out = { .attr = attr_of(in->nodeid) };
+
+	return reply(chain, in->unique, 0, &out, sizeof(out));
+}
+
+/* Names are numbers of inodes */
+static s64 reply_lookup(struct mock_chain *chain, const struct fuse_in_header *in)
+{
+	struct {
+		struct fuse_in_header in;
+		char name;
+	} wire;
+	struct fuse_entry_out out = { .entry_valid = 1000 };
+
+	mock_read(chain, &wire, sizeof(wire.in) + 1);
+	out.nodeid = wire.name - '0';
+	out.attr = attr_of(out.nodeid);
+	return reply(chain, in->unique, 0, &out, sizeof(out));
+}
+
+static s64 reply_read(struct mock_chain *chain, const struct fuse_in_header *in)
+{
+	u8 bytes[BYTES];
+
+	memset(bytes, PATTERN, sizeof(bytes));
+	return reply(chain, in->unique, 0, bytes, sizeof(bytes));
+}
+
+static s64 server_reply(struct mock_chain *chain, const struct fuse_in_header *in)
+{
+	struct fuse_open_out open = { .open_flags = FOPEN_DIRECT_IO };
+
+	switch (in->opcode) {
+	case FUSE_INIT:
+		return reply_init(chain, in->unique);
+	case FUSE_LOOKUP:
+		return reply_lookup(chain, in);
+	case FUSE_GETATTR:
+	case FUSE_SETATTR:
+		return reply_attr(chain, in);
+	case FUSE_OPEN:
+		return reply(chain, in->unique, 0, &open, sizeof(open));
+	case FUSE_READ:
+		return reply_read(chain, in);
+	case FUSE_FLUSH:
+	case FUSE_RELEASE:
+		return reply(chain, in->unique, 0, NULL, 0);
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_DESTROY:
+		return 0;
+	default:
+		return reply(chain, in->unique, -EOPNOTSUPP, NULL, 0);
+	}
+}
+
+static s64 server_serve(struct mock_device *mock, unsigned int index,
+			struct mock_chain *chain)
+{
+	struct server *server = mock->private;
+	struct fuse_in_header in = {};
+	struct held *held;
+
+	mock_read(chain, &in, sizeof(in));
+	if (in.opcode != server->keep || WARN_ON_ONCE(server->nr == HELD))
+		return server_reply(chain, &in);
+	held = &server->held[server->nr++];
+	held->chain = *chain;
+	held->index = index;
+	held->in = in;
+	wake_up_all(&server->changed);
+	return MOCK_HOLD;
+}
+
+static void server_unmount(void *data)
+{
+	struct server *server = data;
+
+	kern_unmount(server->mnt);
+}
+
+static struct mock_device *mounted_device(struct kunit *test, u32 keep)
+{
+	struct server *server = kunit_kzalloc(test, sizeof(*server), GFP_KERNEL);
+	struct file_system_type *type = get_fs_type(TAG);
+	struct mock_device *mock;
+
+	KUNIT_ASSERT_NOT_NULL(test, server);
+	KUNIT_ASSERT_NOT_NULL(test, type);
+	module_put(type->owner);
+	server->keep = keep;
+	init_waitqueue_head(&server->changed);
+	mock = mock_new(test, VIRTIO_ID_FS);
+	strscpy_pad(mock->config.tag, TAG);
+	mock->private = server;
+	mock->handler = server_serve;
+	mock_plug(mock);
+	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
+	server->mnt = kern_mount(type);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, server->mnt);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action(test, server_unmount, server));
+	return mock;
+}
+
+static int caller_run(void *data)
+{
+	struct caller *caller = data;
+	struct file *file;
+
+	allow_signal(SIGKILL);
+	file = file_open_root_mnt(caller->server->mnt, caller->name, O_RDWR, 0);
+	if (IS_ERR(file)) {
+		caller->result = PTR_ERR(file);
+	} else {
+		caller->result = caller->deed(file);
+		flush_signals(current);
+		fput(file);
+	}
+	complete(&caller->left);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static void call(struct mock_device *mock, struct caller *caller,
+		 const char *name, int (*deed)(struct file *file))
+{
+	init_completion(&caller->left);
+	caller->server = mock->private;
+	caller->name = name;
+	caller->deed = deed;
+	caller->task = kthread_run(caller_run, caller, "virtiofs-caller");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(mock->test, caller->task);
+}
+
+static void expect_held(struct mock_device *mock, unsigned int nr)
+{
+	struct server *server = mock->private;
+
+	wait_event_timeout(server->changed, READ_ONCE(server->nr) >= nr,
+			   MOCK_PATIENCE);
+	KUNIT_ASSERT_EQ(mock->test, nr, server->nr);
+}
+
+/* Nothing comes in a while */
+static void expect_no_more(struct mock_device *mock, unsigned int nr)
+{
+	struct server *server = mock->private;
+
+	schedule_timeout_uninterruptible(A_WHILE);
+	KUNIT_EXPECT_EQ(mock->test, nr, READ_ONCE(server->nr));
+}
+
+static void answer(struct mock_device *mock, unsigned int nr)
+{
+	struct server *server = mock->private;
+	struct held *held = &server->held[nr];
+	s64 len = server_reply(&held->chain, &held->in);
+
+	mock_answer(mock, held->index, held->chain.head, len);
+}
+
+static void expect_result(struct mock_device *mock, struct caller *caller,
+			  int result)
+{
+	KUNIT_EXPECT_NE(mock->test, 0,
+			wait_for_completion_timeout(&caller->left,
+						    MOCK_PATIENCE));
+	kthread_stop(caller->task);
+	KUNIT_EXPECT_EQ(mock->test, result, caller->result);
+}
+
+static struct caller *new_callers(struct kunit *test)
+{
+	struct caller *callers = kunit_kcalloc(test, CALLERS, sizeof(*callers),
+					       GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, callers);
+	return callers;
+}
+
+/* Returns how many bytes are right */
+static int read_to_stack(struct file *file)
+{
+	u8 bytes[BYTES] = {};
+	loff_t pos = 0;
+	ssize_t len;
+	int n = 0;
+
+	len = kernel_read(file, bytes, sizeof(bytes), &pos);
+	if (len < 0)
+		return len;
+	while (n < len && bytes[n] == PATTERN)
+		n++;
+	return n;
+}
+
+static int change_mode(struct file *file)
+{
+	struct iattr attr = {
+		.ia_valid = ATTR_MODE,
+		.ia_mode = S_IFREG | 0600,
+	};
+	struct dentry *dentry = file->f_path.dentry;
+	int err;
+
+	inode_lock(d_inode(dentry));
+	err = notify_change(&nop_mnt_idmap, dentry, &attr, NULL);
+	inode_unlock(d_inode(dentry));
+	return err;
+}
+
+/* A stack goes to another task when its task is over */
+static void killed_reader_does_not_leave_its_stack_to_the_device(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, FUSE_READ);
+	struct caller *caller = new_callers(test);
+
+	call(mock, caller, "2", read_to_stack);
+	expect_held(mock, 1);
+	send_sig(SIGKILL, caller->task, 1);
+	KUNIT_EXPECT_EQ(test, 0, wait_for_completion_timeout(&caller->left,
+							     A_WHILE));
+	answer(mock, 0);
+	expect_result(mock, caller, BYTES);
+}
+
+static void killed_caller_leaves_what_has_no_payload(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
+	struct caller *caller = new_callers(test);
+
+	call(mock, caller, "2", change_mode);
+	expect_held(mock, 1);
+	send_sig(SIGKILL, caller->task, 1);
+	expect_result(mock, caller, -EINTR);
+	answer(mock, 0);
+}
+
+static void modification_waits_for_what_was_left_of_the_last(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
+	struct caller *callers = new_callers(test);
+
+	call(mock, &callers[0], "2", change_mode);
+	expect_held(mock, 1);
+	send_sig(SIGKILL, callers[0].task, 1);
+	expect_result(mock, &callers[0], -EINTR);
+
+	call(mock, &callers[1], "2", change_mode);
+	expect_no_more(mock, 1);
+	answer(mock, 0);
+	expect_held(mock, 2);
+	answer(mock, 1);
+	expect_result(mock, &callers[1], 0);
+}
+
+static void modification_of_another_inode_does_not_wait(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
+	struct caller *callers = new_callers(test);
+
+	call(mock, &callers[0], "2", change_mode);
+	expect_held(mock, 1);
+	send_sig(SIGKILL, callers[0].task, 1);
+	expect_result(mock, &callers[0], -EINTR);
+
+	call(mock, &callers[1], "3", change_mode);
+	expect_held(mock, 2);
+	answer(mock, 1);
+	expect_result(mock, &callers[1], 0);
+	answer(mock, 0);
+}
+
+static void modification_that_waits_can_be_killed(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
+	struct caller *callers = new_callers(test);
+
+	call(mock, &callers[0], "2", change_mode);
+	expect_held(mock, 1);
+	send_sig(SIGKILL, callers[0].task, 1);
+	expect_result(mock, &callers[0], -EINTR);
+
+	call(mock, &callers[1], "2", change_mode);
+	expect_no_more(mock, 1);
+	send_sig(SIGKILL, callers[1].task, 1);
+	expect_result(mock, &callers[1], -EINTR);
+	answer(mock, 0);
+	expect_no_more(mock, 1);
+}
+
+static void removal_completes_a_modification_that_waits(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
+	struct caller *callers = new_callers(test);
+
+	call(mock, &callers[0], "2", change_mode);
+	expect_held(mock, 1);
+	send_sig(SIGKILL, callers[0].task, 1);
+	expect_result(mock, &callers[0], -EINTR);
+
+	call(mock, &callers[1], "2", change_mode);
+	expect_no_more(mock, 1);
+	mock_unplug(mock);
+	expect_result(mock, &callers[1], -ENOTCONN);
+}
+
+static struct kunit_case leave_cases[] = {
+	KUNIT_CASE(killed_reader_does_not_leave_its_stack_to_the_device),
+	KUNIT_CASE(killed_caller_leaves_what_has_no_payload),
+	KUNIT_CASE(modification_waits_for_what_was_left_of_the_last),
+	KUNIT_CASE(modification_of_another_inode_does_not_wait),
+	KUNIT_CASE(modification_that_waits_can_be_killed),
+	KUNIT_CASE(removal_completes_a_modification_that_waits),
+	{}
+};
+
+static struct kunit_suite leave_suite = {
+	.name = "virtiofs_leave",
+	.test_cases = leave_cases,
+};
+
+kunit_test_suite(leave_suite);
