@@ -1,77 +1,165 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ends of requests that the queue's worker leaves to others.
+ * Completions of the FUSE client that may block, and so are not for who reaps.
  *
- * It must not wait where an end may block, for instance on a page lock, which may
- * be held until the worker completes another request.
+ * One may wait for a page lock, which its holder may keep until the device has
+ * answered another request.  So a completion that may wait for others stands before no
+ * other one.  It gets a work item, which has to be allocated; that cannot be done while
+ * others wait for memory to be written back, and so it is tried again later.
+ *
+ * Completions that block shortly, and never for another completion, share a list.
  */
 
 #include <linux/llist.h>
 #include <linux/percpu.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "fuse_conn.h"
 
+/* How long a completion waits if there is no memory for its work item */
+#define END_RETRY_DELAY		msecs_to_jiffies(10)
+
 /**
- * struct glue_ends - ends that were left to a CPU's workers
- * @requests: whose ends they are, the last one first
- * @work: ends them
- *
- * One for each CPU and connection.  Who makes @requests not empty queues @work, once, which takes
- * all of them and touches nothing of this any more: the connection may go with the last
- * of the requests.
+ * struct glue_end - a completion with a work item of its own
+ * @work: does it
+ * @req: the request
  */
-struct glue_ends {
-	struct llist_head requests;
+struct glue_end {
 	struct work_struct work;
+	struct fuse_req *req;
 };
 
-/* Also for what looks after connections */
+/**
+ * struct glue_ends - completions that were left to a CPU's workers
+ * @short_ones: requests whose completion blocks shortly, the last one first
+ * @work: completes them
+ * @long_ones: requests whose completion may wait for others, the last one first
+ * @spread: gives each of those a work item; does not block
+ *
+ * One for each CPU and connection.  Who makes a list not empty queues its work, which
+ * takes all of the list.  The connection may go with the last of the requests.
+ */
+struct glue_ends {
+	struct llist_head short_ones;
+	struct work_struct work;
+	struct llist_head long_ones;
+	struct delayed_work spread;
+};
+
+/* For short works: completions that block shortly, and what looks after connections */
 struct workqueue_struct *virtiofs_glue_wq;
 
-static void ends_end(struct fuse_req *req)
+/* For completions that may wait for others, all of which have to run at once */
+static struct workqueue_struct *end_wq;
+
+/*
+ * Memory that is allocated here must not be waited for by writeback that waits for
+ * this worker.
+ */
+static void ends_complete(struct fuse_req *req)
 {
+	unsigned int noio = memalloc_noio_save();
+
 	INIT_LIST_HEAD(&req->list);
 	fuse_request_end(req);
+	memalloc_noio_restore(noio);
 }
 
-static void ends_run(struct work_struct *work)
+static void ends_work(struct work_struct *work)
 {
 	struct glue_ends *ends = container_of(work, struct glue_ends, work);
 	struct llist_node *link, *next;
 
-	link = llist_reverse_order(llist_del_all(&ends->requests));
+	link = llist_reverse_order(llist_del_all(&ends->short_ones));
 	llist_for_each_safe(link, next, link)
-		ends_end(glue_req_of(link));
+		ends_complete(glue_req_of(link));
 }
 
-/*
- * If @requests was empty, none of its requests ends before @work is queued, and
- * the connection stays for them.
- */
-static void ends_add(struct glue_ends *ends, struct fuse_req *req)
+static void end_work(struct work_struct *work)
 {
-	if (llist_add(&glue_sub_of(req)->link, &ends->requests))
-		queue_work(virtiofs_glue_wq, &ends->work);
+	struct glue_end *end = container_of(work, struct glue_end, work);
+	struct fuse_req *req = end->req;
+
+	kfree(end);
+	ends_complete(req);
+}
+
+static bool ends_give_work(struct fuse_req *req)
+{
+	struct glue_end *end = kmalloc(sizeof(*end), GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!end)
+		return false;
+	end->req = req;
+	INIT_WORK(&end->work, end_work);
+	queue_work(end_wq, &end->work);
+	return true;
+}
+
+/* A list that is not empty has this run again */
+static void ends_spread(struct work_struct *work)
+{
+	struct glue_ends *ends = container_of(to_delayed_work(work),
+					      struct glue_ends, spread);
+	struct llist_node *link, *next;
+
+	link = llist_reverse_order(llist_del_all(&ends->long_ones));
+	llist_for_each_safe(link, next, link) {
+		if (ends_give_work(glue_req_of(link)))
+			continue;
+		if (llist_add(link, &ends->long_ones))
+			queue_delayed_work(virtiofs_glue_wq, &ends->spread,
+					   END_RETRY_DELAY);
+	}
+}
+
+/* Pages that a file or several processes share may be locked until a reply comes */
+static bool ends_only_anon(struct fuse_args *args)
+{
+	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
+	unsigned int i;
+
+	if (!args->user_pages)
+		return false;
+	for (i = 0; i < glue_nr_pages(ap); i++) {
+		if (!folio_test_anon(page_folio(glue_page(ap, i))))
+			return false;
+	}
+	return true;
+}
+
+/* The last reference to an inode waits until that is not written back any more */
+static bool ends_is_release(struct fuse_req *req)
+{
+	return test_bit(FR_BACKGROUND, &req->flags) &&
+	       (req->in.h.opcode == FUSE_RELEASE ||
+		req->in.h.opcode == FUSE_RELEASEDIR);
 }
 
 /**
- * virtiofs_end() - end a request, or have it ended soon
+ * virtiofs_end() - complete a request, or have it completed soon
  * @conn: its connection
  * @req: the request, with its result; belongs to nobody
- * @buf: its place in the queue, or NULL if the device never had it
  *
  * Context: done().
  */
-void virtiofs_end(struct glue_conn *conn, struct fuse_req *req,
-		  const struct virtiofs_buf *buf)
+void virtiofs_end(struct glue_conn *conn, struct fuse_req *req)
 {
 	struct glue_ends *ends = raw_cpu_ptr(conn->ends);
+	struct llist_node *link = &glue_sub_of(req)->link;
 
-	if (req->args->may_block)
-		ends_add(ends, req);
-	else
-		ends_end(req);
+	if (likely(!req->args->may_block) && !ends_is_release(req)) {
+		ends_complete(req);
+	} else if (!req->args->may_block || ends_only_anon(req->args)) {
+		if (llist_add(link, &ends->short_ones))
+			queue_work(virtiofs_glue_wq, &ends->work);
+	} else if (!ends_give_work(req)) {
+		if (llist_add(link, &ends->long_ones))
+			queue_delayed_work(virtiofs_glue_wq, &ends->spread,
+					   END_RETRY_DELAY);
+	}
 }
 
 /**
@@ -90,15 +178,17 @@ struct glue_ends __percpu *virtiofs_ends_alloc(void)
 		return NULL;
 	for_each_possible_cpu(cpu) {
 		ends = per_cpu_ptr(all, cpu);
-		init_llist_head(&ends->requests);
-		INIT_WORK(&ends->work, ends_run);
+		init_llist_head(&ends->short_ones);
+		init_llist_head(&ends->long_ones);
+		INIT_WORK(&ends->work, ends_work);
+		INIT_DELAYED_WORK(&ends->spread, ends_spread);
 	}
 	return all;
 }
 
 /**
  * virtiofs_ends_free() - undo virtiofs_ends_alloc()
- * @all: what it has returned, or NULL; all requests have ended
+ * @all: what it has returned, or NULL; all requests are complete
  *
  * Context: process context.
  */
@@ -115,9 +205,17 @@ void virtiofs_ends_free(struct glue_ends __percpu *all)
  */
 int virtiofs_glue_init(void)
 {
-	virtiofs_glue_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM |
+	virtiofs_glue_wq = alloc_workqueue("virtiofs_glue", WQ_MEM_RECLAIM |
 					   WQ_PERCPU, 0);
-	return virtiofs_glue_wq ? 0 : -ENOMEM;
+	if (!virtiofs_glue_wq)
+		return -ENOMEM;
+	end_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM | WQ_PERCPU,
+				 WQ_MAX_ACTIVE);
+	if (!end_wq) {
+		destroy_workqueue(virtiofs_glue_wq);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /**
@@ -127,5 +225,6 @@ int virtiofs_glue_init(void)
  */
 void virtiofs_glue_exit(void)
 {
+	destroy_workqueue(end_wq);
 	destroy_workqueue(virtiofs_glue_wq);
 }

@@ -440,7 +440,7 @@ static void glue_done(struct llist_node *link, struct virtiofs_buf *buf,
 	glue_trace_reply(conn, req, buf, error, true);
 	req->out.h.error = error;
 	clear_bit(FR_SENT, &req->flags);
-	virtiofs_end(conn, req, buf);
+	virtiofs_end(conn, req);
 }
 
 static const struct virtiofs_vq_ops glue_request_ops = {

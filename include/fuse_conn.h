@@ -148,8 +148,7 @@ extern struct workqueue_struct *virtiofs_glue_wq;
 
 struct glue_ends __percpu *virtiofs_ends_alloc(void);
 void virtiofs_ends_free(struct glue_ends __percpu *all);
-void virtiofs_end(struct glue_conn *conn, struct fuse_req *req,
-		  const struct virtiofs_buf *buf);
+void virtiofs_end(struct glue_conn *conn, struct fuse_req *req);
 
 /* fuse_init.c: the beginning of a session */
 void virtiofs_init_offer(struct fuse_init_in *init);
