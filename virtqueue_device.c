@@ -35,8 +35,9 @@ static struct workqueue_struct *virtiofs_kill_wq;
  * With the last of its CPUs the interrupt of a queue is shut down, if the kernel manages it,
  * and started again with the first of them.  What the device has returned meanwhile is looked
  * for when either has happened.  The map needs no change: it has followed such interrupts,
- * so a queue whose interrupt is shut down is that of no CPU that is online.  What it has in flight then,
- * and what a task submits that has just left such a CPU, virtiofs_vqs_reap() finds.
+ * so a queue whose interrupt is shut down is that of no CPU that is online.  What it has in
+ * flight then, and what a task submits that has just left such a CPU, is for
+ * virtiofs_vqs_reap() to find.
  */
 static enum cpuhp_state vqs_cpu_dead_state;
 static enum cpuhp_state vqs_cpu_online_state;

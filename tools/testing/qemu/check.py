@@ -104,7 +104,8 @@ ring_scenarios()
 KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 are needed|needs a reset"
                   "|id [0-9]+ out of range|is not a head|probe with driver virtiofs|kobject: "
                   "|the device is gone|not by its driver|suspend would|does not start again"
-                  "|debugfs: out of free dentries|reply to opcode|callbacks suppressed|Test should be marked slow")
+                  "|debugfs: out of free dentries|reply to opcode|callbacks suppressed|Test should be marked slow"
+                  "|does not fit into queue")
 
 
 @scenario("kunit", ours=True)
