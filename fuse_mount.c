@@ -297,9 +297,9 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 }
 
 /*
- * A tag that is mounted already is the same file system.  The superblock of one
- * of its submounts is not, nor is that of a session that was aborted, since a
- * device gets new queues after that.
+ * A tag that is mounted already is the same file system, also if only a submount of
+ * it is left, see virtiofs_glue_kill_sb().  The superblock of a submount is not, nor
+ * is that of a session that was aborted, since a device gets new queues after that.
  */
 static int glue_test_super(struct super_block *sb, struct fs_context *fsc)
 {
@@ -421,6 +421,10 @@ static void glue_conn_destroy(struct fuse_mount *fm)
  * virtiofs_glue_kill_sb() - end a superblock
  * @sb: superblock of a mount or of a submount
  *
+ * Each submount keeps the superblock of the share active, mounted or not, so that is
+ * the last of the session, and who mounts the tag again finds it.  Without a root the
+ * mount has failed, and there was neither.
+ *
  * Context: process context, sleeps until the device has answered DESTROY, or
  * has shown no progress for GLUE_UMOUNT_PATIENCE and was reset.  While the session
  * goes on for other superblocks, until it has answered what keeps inodes of @sb.
@@ -428,20 +432,20 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 void virtiofs_glue_kill_sb(struct super_block *sb)
 {
 	struct fuse_mount *fm = get_fuse_mount_super(sb);
-	struct fuse_mount *root = glue_conn_of(fm->fc)->fm;
-	/* Without a root there was no session, since the mount failed */
-	bool last = !sb->s_root;
+	struct fuse_mount *share = glue_conn_of(fm->fc)->fm;
+	struct super_block *kept = NULL;
 
-	if (sb->s_root && fuse_mount_remove(fm)) {
-		last = true;
-		glue_conn_destroy(fm);
+	if (sb->s_root) {
+		if (fm != share)
+			kept = share->sb;
+		if (fuse_mount_remove(fm))
+			glue_conn_destroy(fm);
 	}
+	/* Unlocks it, too */
 	kill_anon_super(sb);
-	/* Requests whose callers have left need a mount while there is any */
-	if (fm != root)
-		fuse_mount_destroy(fm);
-	if (last)
-		fuse_mount_destroy(root);
+	fuse_mount_destroy(fm);
+	if (kept)
+		deactivate_super(kept);
 }
 
 static const struct constant_table glue_dax_modes[] = {
@@ -603,6 +607,8 @@ static int glue_get_tree_submount(struct fs_context *fsc)
 	if (err)
 		return err;
 	sb = fsc->root->d_sb;
+	/* It is active, for somebody has come here from there; see the end of @sb */
+	atomic_inc(&glue_conn_of(get_fuse_conn_super(sb))->fm->sb->s_active);
 	err = glue_override(sb);
 	if (err) {
 		dput(fsc->root);

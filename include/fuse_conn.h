@@ -31,7 +31,7 @@ struct glue_orphan;
  * struct glue_conn - a FUSE connection over the queues of a device
  * @session: the device's side; init-only
  * @fc: the FUSE client's connection, which ends after this; init-only
- * @fm: the mount that is no submount; lives as long as any, which may be shorter
+ * @fm: the mount that is no submount; ends as the last one, which may be earlier
  *	than the connection does; init-only
  * @init_error: what FUSE_INIT has ended with
  * @init_major: version of the protocol that the server speaks, if it has said

@@ -2,9 +2,12 @@
 # shellcheck shell=sh
 #
 # The share has a file system mounted in its directory sub on the host. That ends in
-# the guest while the device still reads a file of it ahead.
+# the guest while the device still reads a file of it ahead; is all that is left of
+# the share in the guest; or cannot be mounted there for want of memory.
 
 . /guest/lib.sh
+
+CGROUPS=/run/cgroups
 
 # read_ahead: a file of the submount is closed before what was read ahead is there.
 read_ahead()
@@ -35,6 +38,70 @@ is_gone()
 	! grep -q " $1 " /proc/mounts
 }
 
+file_of()
+{
+	echo 3 >/proc/sys/vm/drop_caches
+	md5sum <"$1/file"
+}
+
+# kept FIRST SECOND: the share is unmounted while its submount is in use elsewhere, in
+# /run/kept, and is mounted again in /run/again. Both are unmounted in this order.
+kept()
+{
+	begun=$(host device myfs counter op.INIT)
+	ended=$(host device myfs counter op.DESTROY)
+	claim "$1: share_mounts" mount_share
+	wanted=$(file_of /mnt/sub)
+	claim "$1: submount_is_used_elsewhere" mount --bind /mnt/sub /run/kept
+	claim "$1: share_unmounts" sh -c 'umount /mnt/sub && umount /mnt'
+	claim_equal "$1: submount_is_served_without_it" "$(file_of /run/kept)" "$wanted"
+	claim "$1: share_mounts_again" mount_share myfs /run/again
+	claim_equal "$1: submount_is_served_beside_it" "$(file_of /run/kept)" "$wanted"
+	claim_equal "$1: and_in_it" "$(file_of /run/again/sub)" "$wanted"
+	claim "$1: it_goes" umount "$1"
+	claim_equal "$1: the_other_is_served" "$(file_of "$2")" "$wanted"
+	claim_equal "$1: session_has_not_ended" "$(host device myfs counter op.DESTROY)" \
+		"$ended"
+	claim "$1: the_other_goes" umount "${2%/sub}"
+	claim_equal "$1: there_was_one_session" "$(host device myfs counter op.INIT)" \
+		$((begun + 1))
+	claim_equal "$1: which_has_ended_once" "$(host device myfs counter op.DESTROY)" \
+		$((ended + 1))
+}
+
+# tight: a task of a memory cgroup walks into the submount again and again, and each
+# superblock that it so makes stays in use elsewhere, until there is no room for one more.
+# The kernel kills the task then, and the allocation fails.
+tight()
+{
+	mkdir $CGROUPS/tight
+	sh -c "echo \$\$ >$CGROUPS/tight/cgroup.procs
+		while :; do [ -e /mnt/sub/. ]; done" 2>/dev/null &
+	pid=$!
+	sleep 1
+	# The second time without what the kernel has charged in advance
+	echo $(($(cat $CGROUPS/tight/memory.current) - 4096)) >$CGROUPS/tight/memory.max
+	cat $CGROUPS/tight/memory.current >$CGROUPS/tight/memory.max
+	for n in $(seq 300); do
+		ended $pid && break
+		mkdir -p /run/bound/$n
+		mount --bind /mnt/sub /run/bound/$n
+		umount -l /mnt/sub
+	done
+	claim "$1: task_is_killed" ended $pid
+	kill -9 $pid 2>/dev/null
+	wait $pid
+	umount /run/bound/*
+	rm -r /run/bound
+	rmdir $CGROUPS/tight
+}
+
+# Anything of the session is there only as long as that is.
+has_session()
+{
+	cat /sys/fs/virtiofs/*/errors
+}
+
 # The mount of the share stays, and so do its requests.
 go_on()
 {
@@ -44,7 +111,21 @@ go_on()
 }
 
 claim driver_loads load
+mkdir -p /run/kept /run/again $CGROUPS
+kept /run/kept /run/again/sub
+kept /run/again /run/kept
+
 claim share_mounts mount_share
+if mount -t cgroup2 cgroup2 $CGROUPS && echo +memory >$CGROUPS/cgroup.subtree_control; then
+	for round in 1 2 3; do
+		tight "no memory $round"
+		claim "no memory $round: session_goes_on" has_session
+		claim "no memory $round: share_is_served" timeout 60 stat -f /mnt
+		umount -l /mnt/sub
+	done
+else
+	skip submount_that_fails_takes_nothing_along "the kernel is without memory cgroups"
+fi
 
 # The directory's inode, not the submount's root: nothing has entered that yet.
 claim attribute_of_the_mount_point_is_set setfattr -n user.note -v remember /mnt/sub
