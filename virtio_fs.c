@@ -224,9 +224,10 @@ static void virtiofs_config_changed(struct virtio_device *vdev)
 /* Bring a device that was reset back to where a driver's probe finds it */
 static int device_negotiate(struct virtio_device *vdev)
 {
-	int err;
+	int err = virtiofs_reset(vdev);
 
-	virtio_reset_device(vdev);
+	if (err)
+		return err;
 	virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	virtio_add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
 	err = vdev->config->finalize_features(vdev);
@@ -263,7 +264,7 @@ static int device_revive(struct virtiofs_device *dev)
 	return 0;
 
 err_reset:
-	virtio_reset_device(dev->vdev);
+	virtiofs_reset(dev->vdev);
 	return err;
 }
 

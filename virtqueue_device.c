@@ -314,6 +314,25 @@ static void vqs_set_state(struct virtiofs_vqs *vqs,
 	vqs->changed(vqs);
 }
 
+/**
+ * virtiofs_reset() - reset a device, unless it is gone
+ * @vdev: the device
+ *
+ * A reset waits until the device answers, and there may be none.
+ *
+ * Context: process context, sleeps for the reset.
+ * Return: 0, or -ENODEV for a device that is gone, and that nothing will be sent to.
+ */
+int virtiofs_reset(struct virtio_device *vdev)
+{
+	if (vdev->config->get_status(vdev) == VQ_STATUS_GONE) {
+		virtio_break_device(vdev);
+		return -ENODEV;
+	}
+	virtio_reset_device(vdev);
+	return 0;
+}
+
 static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 {
 	unsigned int i;
@@ -324,11 +343,7 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 	}
 	/* Whoever saw a living queue has notified it after this */
 	synchronize_rcu();
-	/* A reset waits until the device answers, and there may be none */
-	if (vqs->vdev->config->get_status(vqs->vdev) == VQ_STATUS_GONE)
-		virtio_break_device(vqs->vdev);
-	else
-		virtio_reset_device(vqs->vdev);
+	virtiofs_reset(vqs->vdev);
 	/* The device's interrupt finds the queues by it */
 	WRITE_ONCE(vqs->vdev->priv, NULL);
 	for (i = 0; i < vqs->nr; i++)

@@ -400,6 +400,7 @@ void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
 			 const struct virtiofs_vq_ops *ops);
 void virtiofs_vq_stats(struct virtiofs_vq *vq, struct virtiofs_vq_stats *stats);
 
+int virtiofs_reset(struct virtio_device *vdev);
 struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 					unsigned int nr_request,
 					const struct virtiofs_vqs_ops *ops,
