@@ -233,6 +233,9 @@ static int device_negotiate(struct virtio_device *vdev)
 	err = vdev->config->finalize_features(vdev);
 	if (err)
 		return err;
+	/* A legacy device knows no such status */
+	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1))
+		return 0;
 	virtio_add_status(vdev, VIRTIO_CONFIG_S_FEATURES_OK);
 	if (!(vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FEATURES_OK)) {
 		dev_err(&vdev->dev, "the device refuses its own features after a reset\n");

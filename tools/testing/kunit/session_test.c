@@ -3,13 +3,17 @@
  * Tests of sessions: a mount over the device in memory.
  */
 
+#include <linux/fs.h>
 #include <linux/kthread.h>
+#include <linux/mount.h>
 #include <linux/sched/signal.h>
 #include <linux/virtio_config.h>
 
 #include <kunit/test.h>
 
 #include "server.h"
+#include "virtio_fs.h"
+#include "virtqueue.h"
 
 static const struct lie lies[] = {
 	{ "an honest error", HEADER, HEADER, -ENOENT, 0, -ENOENT },
@@ -215,6 +219,51 @@ static void device_that_needs_a_reset_gets_one(struct kunit *test)
 	expect_truth(mock);
 }
 
+/* Where there was a device, the bus reads ones */
+static void device_that_is_gone_is_not_mounted(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct virtiofs_device *dev = dev_get_drvdata(&mock->vdev.dev);
+
+	server_mount(mock);
+	server_unmount(server_of(mock));
+	spin_lock_irq(&mock->lock);
+	mock->live = false;
+	mock->status = 0xff;
+	spin_unlock_irq(&mock->lock);
+	virtio_config_changed(&mock->vdev);
+	flush_work(&dev->vqs->check_work);
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)server_try_mount());
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)server_try_mount());
+
+	/* It has come back */
+	mock->status = 0;
+	server_mount(mock);
+	expect_truth(mock);
+	server_unmount(server_of(mock));
+}
+
+/* It has no status in which it could agree to its features */
+static void legacy_device_is_mounted_after_an_abort(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct server *server = server_of(mock);
+	struct super_block *sb;
+
+	device_release_driver(&mock->vdev.dev);
+	mock->features &= ~BIT_ULL(VIRTIO_F_VERSION_1);
+	mock->refuse_features = true;
+	KUNIT_ASSERT_TRUE(test, mock_probe_again(mock));
+	server_mount(mock);
+	expect_truth(mock);
+	sb = server->mnt->mnt_sb;
+	sb->s_op->umount_begin(sb);
+	server_unmount(server);
+	server_mount(mock);
+	expect_truth(mock);
+	server_unmount(server);
+}
+
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(mount_finds_the_tag_and_nothing_else),
 	KUNIT_CASE(device_can_be_mounted_again),
@@ -225,6 +274,8 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(lie_to_a_killed_caller_is_digested),
 	KUNIT_CASE(remove_with_the_request_of_a_killed_caller),
 	KUNIT_CASE(device_that_needs_a_reset_gets_one),
+	KUNIT_CASE(device_that_is_gone_is_not_mounted),
+	KUNIT_CASE(legacy_device_is_mounted_after_an_abort),
 	{}
 };
 
