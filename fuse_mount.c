@@ -90,15 +90,12 @@ static void glue_conn_free(struct glue_conn *conn)
  * virtiofs_conn_release() - end a connection
  * @fiq: of the connection
  *
- * The FUSE client's last call.
- *
  * Context: process context, may sleep.
  */
 void virtiofs_conn_release(struct fuse_iqueue *fiq)
 {
 	struct glue_conn *conn = fiq->priv;
 
-	virtiofs_watch_stop(conn);
 	conn->session->release(conn->session);
 	glue_conn_free(conn);
 }
@@ -415,6 +412,9 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 	fuse_conn_destroy(fm);
 
 	virtiofs_watch_end_unmount(conn);
+	/* The next session may have the same queues: what was for this one is over */
+	virtiofs_watch_stop(conn);
+	virtiofs_vqs_flush_kill(conn->session->vqs);
 }
 
 /**

@@ -251,11 +251,14 @@ static int device_revive(struct virtiofs_device *dev)
 
 	lockdep_assert_held(&dev->lock);
 
-	if (dev->vqs && !virtiofs_vqs_are_dead(dev->vqs))
-		return 0;
-	if (dev->vqs)
+	if (dev->vqs) {
+		/* What has ended the session before is not for the next one */
+		virtiofs_vqs_flush_kill(dev->vqs);
+		if (!virtiofs_vqs_are_dead(dev->vqs))
+			return 0;
 		virtiofs_vqs_put(dev->vqs);
-	dev->vqs = NULL;
+		dev->vqs = NULL;
+	}
 
 	err = device_negotiate(dev->vdev);
 	if (err)

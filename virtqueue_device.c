@@ -399,6 +399,18 @@ void virtiofs_vqs_check_async(struct virtiofs_vqs *vqs)
 }
 
 /**
+ * virtiofs_vqs_flush_kill() - wait for the calls of the two above so far
+ * @vqs: the queues
+ *
+ * Context: process context, sleeps for a reset of the device.
+ */
+void virtiofs_vqs_flush_kill(struct virtiofs_vqs *vqs)
+{
+	flush_work(&vqs->kill_work);
+	flush_work(&vqs->check_work);
+}
+
+/**
  * virtiofs_vqs_set_responding() - say whether the device answers in time
  * @vqs: the queues
  * @responding: does it?

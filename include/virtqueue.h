@@ -408,6 +408,7 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 void virtiofs_vqs_kill(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_kill_async(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_check_async(struct virtiofs_vqs *vqs);
+void virtiofs_vqs_flush_kill(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding);
 bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 		       void *arg);
