@@ -176,7 +176,6 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 	conn->fm = fm;
 	conn->timeout = glue_context_of(fsc)->timeout;
 	conn->max_inodes = glue_context_of(fsc)->max_inodes;
-	virtiofs_poll_set(conn, glue_context_of(fsc)->poll_us);
 	fc->release = fuse_free_conn;
 	glue_conn_limits(fc, session);
 	return fm;
@@ -284,6 +283,7 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 	if (err)
 		return err;
 	glue_set_limits(sb->s_bdi);
+	virtiofs_poll_set(conn, glue_context_of(fsc)->poll_us);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	/* See virtiofs_glue_wait_init() for what becomes of it */
 	fuse_send_init(fm);

@@ -80,6 +80,19 @@ claim_refused another_version_is_refused \
 	'tag <myfs>: the server speaks version 8 of FUSE, and not 7' mount_share
 host device myfs honest >&2
 
+polled()
+{
+	cat /sys/fs/virtiofs/*/mqs/1/polled
+}
+
+claim share_mounts_without_polling mount -t virtiofs -o poll_us=0 myfs /mnt
+claim file_is_written dd if=/dev/zero of=/mnt/file bs=1M count=1
+claim it_mounts_a_second_time mount_share myfs /run/second
+before=$(polled)
+claim file_is_read dd if=/mnt/file of=/dev/null bs=4k iflag=direct
+claim_equal second_mount_changes_no_polling "$(polled)" "$before"
+claim both_unmount umount /mnt /run/second
+
 claim share_mounts_at_last mount_share
 claim share_is_served_at_last stat -f /mnt
 claim share_unmounts_at_last umount /mnt
