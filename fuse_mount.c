@@ -13,6 +13,7 @@
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "fuse_conn.h"
 
@@ -84,6 +85,33 @@ static void glue_conn_free(struct glue_conn *conn)
 	virtiofs_ends_free(conn->ends);
 	virtiofs_stats_free(conn->latency);
 	kfree(conn);
+}
+
+/* Connections that the FUSE client has not freed */
+static atomic_t glue_nr_conns = ATOMIC_INIT(0);
+
+/*
+ * The FUSE client's last call, by RCU.  Its control file system may hold a connection
+ * a little longer than the superblock lives, which holds the module.
+ */
+static void glue_conn_gone(struct fuse_conn *fc)
+{
+	fuse_free_conn(fc);
+	if (atomic_dec_and_test(&glue_nr_conns))
+		wake_up_var(&glue_nr_conns);
+}
+
+/**
+ * virtiofs_glue_wait_gone() - wait until there is no connection any more
+ *
+ * The module's text is freed a grace period later than this returns, so the RCU
+ * callback that has woken the caller will have returned from there.
+ *
+ * Context: module exit, when there is no superblock.
+ */
+void virtiofs_glue_wait_gone(void)
+{
+	wait_var_event(&glue_nr_conns, !atomic_read(&glue_nr_conns));
 }
 
 /**
@@ -176,7 +204,8 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 	conn->fm = fm;
 	conn->timeout = glue_context_of(fsc)->timeout;
 	conn->max_inodes = glue_context_of(fsc)->max_inodes;
-	fc->release = fuse_free_conn;
+	fc->release = glue_conn_gone;
+	atomic_inc(&glue_nr_conns);
 	glue_conn_limits(fc, session);
 	return fm;
 }

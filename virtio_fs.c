@@ -285,7 +285,6 @@ static void session_release(struct virtiofs_session *session)
 	virtiofs_vqs_put(session->vqs);
 	kobject_put(&ds->dev->kobj);
 	kfree(ds);
-	module_put(THIS_MODULE);
 }
 
 /* A session with @dev, whose reference it takes, or ERR_PTR() */
@@ -304,11 +303,6 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 			goto err_free_ds;
 		ds->session.vqs = virtiofs_vqs_get(dev->vqs);
 	}
-	/*
-	 * The FUSE client's control file system may hold the connection a
-	 * little longer than the superblock lives, which holds the module.
-	 */
-	__module_get(THIS_MODULE);
 	ds->session.tag = dev->tag;
 	ds->session.release = session_release;
 	ds->dev = dev;
@@ -592,6 +586,7 @@ module_init(virtiofs_init);
 static void __exit virtiofs_exit(void)
 {
 	unregister_virtio_driver(&virtiofs_driver);
+	virtiofs_glue_wait_gone();
 	virtiofs_sysfs_exit();
 	virtiofs_glue_exit();
 	virtiofs_wq_exit();

@@ -47,6 +47,7 @@ int virtiofs_glue_get_tree(struct fs_context *fsc,
 			   struct virtiofs_session *session);
 int virtiofs_glue_wait_init(struct fs_context *fsc, struct super_block *sb);
 void virtiofs_glue_kill_sb(struct super_block *sb);
+void virtiofs_glue_wait_gone(void);
 
 unsigned long virtiofs_glue_max_read(struct virtiofs_session *session);
 unsigned long virtiofs_glue_max_write(struct virtiofs_session *session);
