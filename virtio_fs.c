@@ -507,6 +507,7 @@ static int __maybe_unused virtiofs_reset_prepare(struct virtio_device *vdev)
 	guard(mutex)(&dev->lock);
 	if (dev->vqs)
 		virtiofs_vqs_kill(dev->vqs);
+	dev->gone = true;
 	if (device_has_session(dev))
 		dev_notice(&vdev->dev, "reset while tag <%s> is mounted\n",
 			   dev->tag);
@@ -527,6 +528,7 @@ static int virtiofs_restore(struct virtio_device *vdev)
 	if (!dev)
 		return 0;
 	guard(mutex)(&dev->lock);
+	dev->gone = false;
 	if (!dev->vqs)
 		return 0;
 	virtiofs_vqs_kill(dev->vqs);

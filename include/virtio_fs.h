@@ -31,7 +31,7 @@ struct virtio_device;
  * @lock: serializes start, restart, suspend and remove of this one device, and
  *	protects what follows.  May be held across a reset of the device, and is
  *	never taken under the mutex of the list.
- * @gone: removed; there will be no new session
+ * @gone: removed, or about to be reset by its transport; there is no new session
  * @vqs: the queues that a new session gets; NULL when a restart failed
  * @sessions_lock: protects @sessions, and is the innermost of the mutexes
  * @sessions: sessions with the device that have not ended, the latest first
