@@ -117,22 +117,18 @@ static int glue_init_result(struct glue_conn *conn, struct fs_context *fsc)
 }
 
 /**
- * virtiofs_glue_wait_init() - wait until the server has answered FUSE_INIT
+ * virtiofs_init_wait() - wait until the server has answered FUSE_INIT
  * @fsc: the mount, for messages
- * @sb: its superblock, referenced and not locked
+ * @conn: its connection
  *
- * Whoever looks at all superblocks shall not have to wait for a server that is
- * dead, so this is not done while the superblock is being made.
- *
- * Context: process context, sleeps until there is an answer, the connection ends
- * (by a timeout, for one thing), or the caller is killed.
+ * Context: process context, without locks.  Sleeps until there is an answer, the
+ * connection ends (by a timeout, for one thing), or the caller is killed.
  * Return: 0, or -errno that the mount is to fail with.
  */
-int virtiofs_glue_wait_init(struct fs_context *fsc, struct super_block *sb)
+int virtiofs_init_wait(struct fs_context *fsc, struct glue_conn *conn)
 {
-	struct fuse_conn *fc = get_fuse_conn_super(sb);
-
-	if (wait_event_killable(*glue_init_waitq(fc), glue_initialized(fc)))
+	if (wait_event_killable(*glue_init_waitq(conn->fc),
+				virtiofs_init_is_over(conn)))
 		return -EINTR;
-	return glue_init_result(glue_conn_of(fc), fsc);
+	return glue_init_result(conn, fsc);
 }

@@ -291,6 +291,19 @@ static void glue_set_limits(struct backing_dev_info *bdi)
 	bdi_set_max_ratio(bdi, GLUE_DIRTY_RATIO);
 }
 
+/*
+ * For the VFS a superblock is born when the mount has got its root.  Here that is when
+ * the server has answered, and until then all would wait who look at superblocks, as
+ * sync(2) does.  So it is born as soon as it lacks nothing but what the server says.
+ */
+static void glue_set_born(struct super_block *sb)
+{
+	smp_store_release(&sb->s_flags, sb->s_flags | SB_ACTIVE | SB_BORN);
+	/* Pairs with the barrier between a waiter's enqueueing and its look */
+	smp_mb();
+	wake_up_var(&sb->s_flags);
+}
+
 static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 {
 	struct fuse_fs_context *ctx = fsc->fs_private;
@@ -314,11 +327,12 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 	glue_set_limits(sb->s_bdi);
 	virtiofs_poll_set(conn, glue_context_of(fsc)->poll_us);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
-	/* See virtiofs_glue_wait_init() for what becomes of it */
-	fuse_send_init(fm);
-	sb->s_flags |= SB_ACTIVE;
 	/* Whoever looks for a mounted session finds all of it */
 	smp_store_release(&conn->session->conn, conn);
+	/* The reply changes the superblock's flags, without a lock */
+	glue_set_born(sb);
+	/* See virtiofs_init_wait() for what becomes of it */
+	fuse_send_init(fm);
 	return 0;
 }
 
@@ -381,16 +395,19 @@ static int glue_check_same(struct fs_context *fsc, struct super_block *sb)
  * @session: the device's side; released by the FUSE client when it is done, or
  *	here if the mount fails or the file system is mounted already
  *
- * The session has only begun then, see virtiofs_glue_wait_init().
+ * Waits for the server with no lock held.
  *
- * Context: process context, may sleep.
- * Return: 0, or -errno with a message in the log of @fsc where it helps.
+ * Context: process context, sleeps as virtiofs_init_wait() does.
+ * Return: 0; -ERESTARTNOINTR if the queues were killed before the session has begun,
+ * so that another one should be tried; or -errno with a message in the log of @fsc
+ * where it helps.
  */
 int virtiofs_glue_get_tree(struct fs_context *fsc,
 			   struct virtiofs_session *session)
 {
-	struct fuse_mount *fm;
 	struct super_block *sb;
+	struct glue_conn *conn;
+	struct fuse_mount *fm;
 	int err;
 
 	err = glue_check_dax(fsc);
@@ -411,12 +428,29 @@ int virtiofs_glue_get_tree(struct fs_context *fsc,
 	if (IS_ERR(sb))
 		return PTR_ERR(sb);
 
-	err = sb->s_root ? glue_check_same(fsc, sb) : glue_fill_super(sb, fsc);
-	if (err)
-		deactivate_locked_super(sb);
+	conn = glue_conn_of(get_fuse_conn_super(sb));
+	/* By the end of an older superblock, that sget_fc() has waited for */
+	if (READ_ONCE(conn->session->vqs->state) == VIRTIOFS_KILLED)
+		err = -ERESTARTNOINTR;
+	else if (sb->s_root)
+		err = glue_check_same(fsc, sb);
 	else
-		fsc->root = dget(sb->s_root);
-	return err;
+		err = glue_fill_super(sb, fsc);
+	if (err) {
+		deactivate_locked_super(sb);
+		return err;
+	}
+
+	up_write(&sb->s_umount);
+	err = virtiofs_init_wait(fsc, conn);
+	if (err) {
+		deactivate_super(sb);
+		return err;
+	}
+	/* As the VFS wants to have it */
+	down_write(&sb->s_umount);
+	fsc->root = dget(sb->s_root);
+	return 0;
 }
 
 /* End the session with the host; takes as long as the device shows progress */
@@ -591,26 +625,6 @@ int virtiofs_glue_init_fs_context(struct fs_context *fsc)
 		return -ENOMEM;
 	ctx->timeout = READ_ONCE(glue_timeout);
 	ctx->poll_us = READ_ONCE(glue_poll_us);
-	fsc->fs_private = &ctx->fuse;
-	return 0;
-}
-
-/**
- * virtiofs_glue_dup_fs_context() - go on with a mount in another context
- * @fsc: gets a copy of the FUSE client's part
- * @from: context made by virtiofs_glue_init_fs_context()
- *
- * Context: process context, may sleep.
- * Return: 0 or -ENOMEM.
- */
-int virtiofs_glue_dup_fs_context(struct fs_context *fsc,
-				 struct fs_context *from)
-{
-	struct glue_fs_context *ctx;
-
-	ctx = kmemdup(glue_context_of(from), sizeof(*ctx), GFP_KERNEL);
-	if (!ctx)
-		return -ENOMEM;
 	fsc->fs_private = &ctx->fuse;
 	return 0;
 }

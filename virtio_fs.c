@@ -375,81 +375,36 @@ static int tag_not_found(struct fs_context *fsc)
 		       seq_buf_str(&tags));
 }
 
-/* Get the root of a file system whose session has begun, maybe just now */
-static int virtiofs_get_session(struct fs_context *fsc)
+/* Get the root of a file system whose session has begun, maybe long ago */
+static int virtiofs_get_tree(struct fs_context *fsc)
 {
 	u64 patience = (u64)virtiofs_glue_tag_patience(fsc) * HZ;
 	struct virtiofs_session *session;
 	struct virtiofs_device *dev;
-
-	dev = device_wait(fsc->source, min_t(u64, patience, LONG_MAX));
-	if (IS_ERR(dev))
-		return PTR_ERR(dev);
-	if (!dev)
-		return tag_not_found(fsc);
-
-	session = session_new(dev);
-	if (IS_ERR(session)) {
-		errorfc(fsc, "the device of tag <%s> cannot be used",
-			fsc->source);
-		return PTR_ERR(session);
-	}
-	return virtiofs_glue_get_tree(fsc, session);
-}
-
-static const struct fs_context_operations virtiofs_session_ops = {
-	.free = virtiofs_glue_free_fs_context,
-	.get_tree = virtiofs_get_session,
-};
-
-static int virtiofs_dup_fs_context(struct fs_context *fsc,
-				   struct fs_context *from)
-{
-	int err = virtiofs_glue_dup_fs_context(fsc, from);
-
-	if (err)
-		return err;
-	fsc->source = kstrdup(from->source, GFP_KERNEL);
-	return fsc->source ? 0 : -ENOMEM;
-}
-
-/*
- * Get the root when the server has said yes.  That may take as long as it likes,
- * and meanwhile whoever looks at all superblocks, as sync(2) does, would wait
- * for one that is being made.  So it is made in a context of its own, and done
- * when it is waited for.
- */
-static int virtiofs_get_tree(struct fs_context *fsc)
-{
-	struct fs_context *session;
-	struct super_block *sb;
 	int err;
 
 	if (!fsc->source)
 		return invalfc(fsc, "no source: give the tag of a virtiofs device");
-	session = vfs_dup_fs_context(fsc);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	session->ops = &virtiofs_session_ops;
-	err = vfs_get_tree(session);
-	if (err)
-		goto out_put;
-	sb = session->root->d_sb;
-	up_write(&sb->s_umount);
-	err = virtiofs_glue_wait_init(fsc, sb);
-	if (err)
-		goto out_put;
-	down_write(&sb->s_umount);
-	fsc->root = session->root;
-	session->root = NULL;
-out_put:
-	put_fs_context(session);
+	do {
+		dev = device_wait(fsc->source, min_t(u64, patience, LONG_MAX));
+		if (IS_ERR(dev))
+			return PTR_ERR(dev);
+		if (!dev)
+			return tag_not_found(fsc);
+
+		session = session_new(dev);
+		if (IS_ERR(session)) {
+			errorfc(fsc, "the device of tag <%s> cannot be used",
+				fsc->source);
+			return PTR_ERR(session);
+		}
+		err = virtiofs_glue_get_tree(fsc, session);
+	} while (err == -ERESTARTNOINTR);
 	return err;
 }
 
 static const struct fs_context_operations virtiofs_context_ops = {
 	.free = virtiofs_glue_free_fs_context,
-	.dup = virtiofs_dup_fs_context,
 	.parse_param = virtiofs_glue_parse_param,
 	.get_tree = virtiofs_get_tree,
 	.reconfigure = virtiofs_glue_reconfigure,

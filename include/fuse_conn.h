@@ -154,6 +154,7 @@ void virtiofs_end(struct glue_conn *conn, struct fuse_req *req);
 void virtiofs_init_offer(struct fuse_init_in *init);
 void virtiofs_init_done(struct fuse_req *req, int error);
 bool virtiofs_init_is_over(struct glue_conn *conn);
+int virtiofs_init_wait(struct fs_context *fsc, struct glue_conn *conn);
 
 /* fuse_interrupt.c: callers that have got a signal */
 int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);

@@ -35,8 +35,6 @@ struct virtiofs_session {
 extern const struct virtiofs_vqs_ops virtiofs_glue_vqs_ops;
 
 int virtiofs_glue_init_fs_context(struct fs_context *fsc);
-int virtiofs_glue_dup_fs_context(struct fs_context *fsc,
-				 struct fs_context *from);
 void virtiofs_glue_free_fs_context(struct fs_context *fsc);
 int virtiofs_glue_init_submount(struct fs_context *fsc);
 int virtiofs_glue_parse_param(struct fs_context *fsc,
@@ -45,7 +43,6 @@ unsigned int virtiofs_glue_tag_patience(struct fs_context *fsc);
 int virtiofs_glue_reconfigure(struct fs_context *fsc);
 int virtiofs_glue_get_tree(struct fs_context *fsc,
 			   struct virtiofs_session *session);
-int virtiofs_glue_wait_init(struct fs_context *fsc, struct super_block *sb);
 void virtiofs_glue_kill_sb(struct super_block *sb);
 void virtiofs_glue_wait_gone(void);
 

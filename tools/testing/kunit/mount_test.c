@@ -4,7 +4,10 @@
  * it says that.
  */
 
+#include <linux/fs.h>
 #include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/mount.h>
 #include <linux/sched/signal.h>
 
 #include <kunit/test.h>
@@ -92,6 +95,80 @@ static void killed_mount_leaves_the_device_to_the_next(struct kunit *test)
 	expect_mount(mock);
 }
 
+static struct file_system_type *asked_type;
+static unsigned long asked_flags;
+static mock_handler_fn asked_handler;
+
+/* The latest superblock is that of who asks, and who waits for the reply is just that */
+static s64 note_flags(struct mock_device *mock, unsigned int index,
+		      struct mock_chain *chain)
+{
+	struct fuse_in_header in = {};
+
+	mock_read(chain, &in, sizeof(in));
+	if (in.opcode == FUSE_INIT)
+		asked_flags = hlist_entry(asked_type->fs_supers.first,
+					  struct super_block,
+					  s_instances)->s_flags;
+	return asked_handler(mock, index, chain);
+}
+
+/* The reply changes its flags without a lock, so nobody else may do so then */
+static void superblock_is_complete_when_the_server_is_asked(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+
+	asked_type = get_fs_type(TAG);
+	KUNIT_ASSERT_NOT_NULL(test, asked_type);
+	module_put(asked_type->owner);
+	asked_handler = mock->handler;
+	mock->handler = note_flags;
+	mock->prompt = true;
+	asked_flags = 0;
+	expect_mount(mock);
+	KUNIT_EXPECT_NE(test, 0, asked_flags & SB_BORN);
+	KUNIT_EXPECT_NE(test, 0, asked_flags & SB_ACTIVE);
+}
+
+/* The old one is still there, and its queues may be about to be killed */
+static void mount_after_an_abort_is_of_a_new_session(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct server *server = server_of(mock);
+	unsigned int i, lost = 0;
+	struct super_block *sb;
+	struct vfsmount *old;
+
+	for (i = 0; i < 100; i++) {
+		server_mount(mock);
+		old = server->mnt;
+		sb = old->mnt_sb;
+		sb->s_op->umount_begin(sb);
+		server->mnt = server_try_mount();
+		if (IS_ERR(server->mnt) || statfs_with(mock, &truth))
+			lost++;
+		server_unmount(server);
+		server->mnt = old;
+		server_unmount(server);
+	}
+	KUNIT_EXPECT_EQ(test, 0, lost);
+}
+
+#ifdef VIRTIOFS_HAVE_RESET_METHODS
+static void device_is_not_mounted_in_the_middle_of_a_reset(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	unsigned int resets;
+
+	KUNIT_EXPECT_EQ(test, 0, virtio_device_reset_prepare(&mock->vdev));
+	resets = mock->resets;
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)server_try_mount());
+	KUNIT_EXPECT_EQ(test, resets, mock->resets);
+	KUNIT_EXPECT_EQ(test, 0, virtio_device_reset_done(&mock->vdev));
+	expect_mount(mock);
+}
+#endif
+
 static struct kunit_case mount_cases[] = {
 	KUNIT_CASE(mount_fails_as_the_server_says),
 	KUNIT_CASE(mount_fails_with_another_version),
@@ -99,6 +176,11 @@ static struct kunit_case mount_cases[] = {
 	KUNIT_CASE(removal_ends_a_mount),
 	KUNIT_CASE(abort_ends_a_mount),
 	KUNIT_CASE(killed_mount_leaves_the_device_to_the_next),
+	KUNIT_CASE(superblock_is_complete_when_the_server_is_asked),
+	KUNIT_CASE_SLOW(mount_after_an_abort_is_of_a_new_session),
+#ifdef VIRTIOFS_HAVE_RESET_METHODS
+	KUNIT_CASE(device_is_not_mounted_in_the_middle_of_a_reset),
+#endif
 	{}
 };
 
