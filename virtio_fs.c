@@ -201,9 +201,9 @@ static void virtiofs_remove(struct virtio_device *vdev)
 			dev->vqs = NULL;
 		}
 	}
+	cancel_work_sync(&dev->state_work);
 	/* Waits for who uses its files, none of whom waits for the device now */
 	virtiofs_sysfs_del(dev);
-	cancel_work_sync(&dev->state_work);
 	/* Once, not for each call that will fail */
 	if (device_has_session(dev))
 		dev_notice(&vdev->dev, "removed while tag <%s> is mounted\n",
