@@ -97,7 +97,7 @@ def device_submounts(test):
         with open(share.directory + "/sub/file", "wb") as file:
             file.write(random.Random(6).randbytes(300000))
         run(test, "device-submounts", share, smp=2,
-            env={"expect_log": "lost file I/O error report|Buffer I/O error|oom|Memory cgroup"})
+            env={"expect_log": "lost file I/O error report|Buffer I/O error|oom_reaper"})
 
 
 @scenario("device-timeout", ours=True)

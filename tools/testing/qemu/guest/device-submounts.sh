@@ -96,6 +96,17 @@ tight()
 	rmdir $CGROUPS/tight
 }
 
+# say_no_more NAME: the kernel says a lot about a task that it kills for want of memory, in
+# the words of a fault. That is dropped, after a look at what else there is.
+say_no_more()
+{
+	claim_equal "$1: kernel_has_no_other_complaint" "$(since_begin |
+		sed '/invoked oom-killer/,/Memory cgroup out of memory/d' | grep '^<[0-4]>' |
+		grep -Ev 'out-of-tree module|hrtimer: interrupt took')" ""
+	dmesg -c >/dev/null
+	echo '<6>guest: tests begin' >/dev/kmsg
+}
+
 # Anything of the session is there only as long as that is.
 has_session()
 {
@@ -117,8 +128,12 @@ kept /run/again /run/kept
 
 claim share_mounts mount_share
 if mount -t cgroup2 cgroup2 $CGROUPS && echo +memory >$CGROUPS/cgroup.subtree_control; then
+	level=$(cut -f 1 /proc/sys/kernel/printk)
 	for round in 1 2 3; do
+		echo 4 >/proc/sys/kernel/printk
 		tight "no memory $round"
+		echo "$level" >/proc/sys/kernel/printk
+		say_no_more "no memory $round"
 		claim "no memory $round: session_goes_on" has_session
 		claim "no memory $round: share_is_served" timeout 60 stat -f /mnt
 		umount -l /mnt/sub
