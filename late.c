@@ -116,8 +116,11 @@ u64 virtiofs_late_entry(const void *entries, size_t len, size_t *pos)
 
 	while (len - *pos >= FUSE_NAME_OFFSET_DIRENTPLUS) {
 		plus = entries + *pos;
+		/* Where size_t has 32 bits, the sum might wrap */
+		if (!plus->dirent.namelen || plus->dirent.namelen > len - *pos)
+			break;
 		size = FUSE_DIRENTPLUS_SIZE(plus);
-		if (!plus->dirent.namelen || size > len - *pos)
+		if (size > len - *pos)
 			break;
 		*pos += size;
 		if (plus->entry_out.nodeid && !late_is_dot(&plus->dirent))

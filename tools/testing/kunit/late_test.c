@@ -128,7 +128,11 @@ static void entries_are_walked(struct kunit *test)
 
 static void entries_that_overrun_end_the_walk(struct kunit *test)
 {
-	static const u32 lengths[] = { 0, 300, U32_MAX - 3, U32_MAX };
+	static const u32 lengths[] = {
+		0, 300, 0xffffff60, 0xffffff61, 0xffffff62, 0xffffff63,
+		0xffffff64, 0xffffff65, 0xffffff66, 0xffffff67, 0xffffff68,
+		0xffffff69, U32_MAX - 3, U32_MAX,
+	};
 	void *entries = kunit_kzalloc(test, 512, GFP_KERNEL);
 	size_t len, pos;
 	unsigned int i;
