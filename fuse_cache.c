@@ -126,18 +126,39 @@ static struct inode *glue_alloc_inode(struct super_block *sb)
 	return inode;
 }
 
+static void glue_give_back_lookups(struct fuse_conn *fc,
+				   struct fuse_forget_link *forget, u64 nodeid,
+				   u64 nlookup)
+{
+	struct fuse_iqueue *fiq = glue_fiq(fc);
+
+	forget->forget_one.nodeid = nodeid;
+	forget->forget_one.nlookup = nlookup;
+	fiq->ops->send_forget(fiq, forget);
+}
+
 /*
  * From the beginning of its superblock's end on the FUSE client gives no inode back,
- * which only DESTROY makes up for.
+ * which only DESTROY makes up for.  What it has given back it does not point to any more.
  */
 static void glue_evict_inode(struct inode *inode)
 {
 	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct fuse_conn *fc = get_fuse_conn(inode);
+	struct fuse_submount_lookup *shared;
 
 	glue_fuse_evict_inode(inode);
-	if (fi->nlookup && fi->forget)
-		virtiofs_conn_forget(glue_conn_of(get_fuse_conn(inode)),
-				     fi->nodeid, fi->nlookup);
+	if (fi->nlookup && fi->forget) {
+		glue_give_back_lookups(fc, fi->forget, fi->nodeid, fi->nlookup);
+		fi->forget = NULL;
+	}
+	/* A submount's root shares a lookup with the directory that it covers */
+	shared = fi->submount_lookup;
+	fi->submount_lookup = NULL;
+	if (shared && refcount_dec_and_test(&shared->count)) {
+		glue_give_back_lookups(fc, shared->forget, shared->nodeid, 1);
+		kfree(shared);
+	}
 }
 
 /* The last of a superblock may be what its end waits for: then both go at once */

@@ -151,6 +151,11 @@ claim mount_point_is_not_entered_yet is_gone /mnt/sub
 claim_equal submount_shows_its_files "$(md5sum </mnt/sub/file)" "$(host sh 'md5sum <sub/file')"
 claim submount_unmounts umount /mnt/sub
 
+# Who watches the submount's root keeps it until after the superblock's other inodes.
+claim submount_is_entered md5sum /mnt/sub/file
+claim watched_submount_unmounts /device/watched /mnt/sub umount /mnt/sub
+claim lookup_of_the_submount_is_given_back soon all_given_back
+
 read_ahead answer
 go_on answer
 claim "answer: submount_ends" soon ended $pid
