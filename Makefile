@@ -22,7 +22,7 @@ ccflags-y += $(call virtiofs-has,WQ_PERCPU,WQ_PERCPU,\
 
 # The FUSE client's private headers are for these files alone.
 glue-objs := fuse_glue.o fuse_end.o fuse_init.o fuse_interrupt.o fuse_leave.o fuse_watch.o \
-	fuse_cache.o fuse_poll.o fuse_stats.o fuse_mount.o
+	fuse_cache.o fuse_dirty.o fuse_poll.o fuse_stats.o fuse_mount.o
 glue-cflags := -I$(VIRTIOFS_FUSE_SRC)
 glue-cflags += $(call virtiofs-has,FUSE_CHAN,fuse_chan_new,\
 	$(VIRTIOFS_FUSE_SRC)/dev.h)

@@ -10,6 +10,7 @@
 #include <linux/list_lru.h>
 #include <linux/memcontrol.h>
 #include <linux/nodemask.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -23,10 +24,14 @@
 
 /**
  * struct glue_sb - the inodes of a superblock
+ * @sb: the superblock; init-only
  * @inodes: their number
+ * @rcu: frees it
  */
 struct glue_sb {
+	struct super_block *sb;
 	atomic_long_t inodes;
+	struct rcu_head rcu;
 };
 
 /* The FUSE client's functions */
@@ -184,7 +189,7 @@ static void glue_put_super(struct super_block *sb)
 
 	wait_var_event(counted, !atomic_long_read(&counted->inodes));
 	xa_erase(&conn->sbs, sb->s_dev);
-	kfree(counted);
+	kfree_rcu(counted, rcu);
 }
 
 /**
@@ -218,6 +223,7 @@ int virtiofs_cache_add_sb(struct super_block *sb)
 
 	if (!counted)
 		return -ENOMEM;
+	counted->sb = sb;
 	atomic_long_set(&counted->inodes, 1);
 	err = xa_insert(&conn->sbs, sb->s_dev, counted, GFP_KERNEL);
 	if (err) {
@@ -226,6 +232,37 @@ int virtiofs_cache_add_sb(struct super_block *sb)
 	}
 	atomic_long_inc(&conn->inodes);
 	return 0;
+}
+
+static int glue_has_nodeid(struct inode *inode, void *nodeid)
+{
+	return get_node_id(inode) == *(u64 *)nodeid;
+}
+
+/**
+ * virtiofs_cache_find() - find an inode by the server's number
+ * @conn: the connection
+ * @nodeid: the number
+ *
+ * Takes none of the FUSE client's locks, as the caller may have some.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ * Return: the inode, referenced, or NULL if the FUSE client has none.
+ */
+struct inode *virtiofs_cache_find(struct glue_conn *conn, u64 nodeid)
+{
+	struct glue_sb *counted;
+	struct inode *inode;
+	unsigned long dev;
+
+	guard(rcu)();
+	xa_for_each(&conn->sbs, dev, counted) {
+		inode = find_inode_rcu(counted->sb, nodeid, glue_has_nodeid,
+				       &nodeid);
+		if (inode && igrab(inode))
+			return inode;
+	}
+	return NULL;
 }
 
 /**

@@ -187,6 +187,10 @@ void virtiofs_watch_stop(struct glue_conn *conn);
 /* fuse_cache.c: inodes that are kept */
 void virtiofs_cache_override(struct super_operations *ops);
 int virtiofs_cache_add_sb(struct super_block *sb);
+struct inode *virtiofs_cache_find(struct glue_conn *conn, u64 nodeid);
+
+/* fuse_dirty.c: data that the server has not got yet */
+bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req);
 
 /* fuse_mount.c: connections and mounts */
 void virtiofs_conn_release(struct fuse_iqueue *fiq);

@@ -4,6 +4,7 @@
  * and a share that is full.
  */
 #include <linux/falloc.h>
+#include <sys/mman.h>
 #include <sys/statfs.h>
 
 #include "share.h"
@@ -13,6 +14,7 @@
 #define ISLAND (2 * MIB)
 #define ISLAND_SIZE (64 << 10)
 #define SMALL_SHARE (64LL << 20)
+#define WRITTEN (4 * MIB)
 
 TEST_F(share, a_file_that_grows_is_filled_with_zeros)
 {
@@ -143,6 +145,31 @@ TEST_F(share, every_file_ends_in_a_hole)
 	EXPECT_ERRNO(ENXIO, lseek(fd, 100, SEEK_HOLE));
 	EXPECT_ERRNO(ENXIO, lseek(fd, 1000, SEEK_HOLE));
 	EXPECT_ERRNO(ENXIO, lseek(fd, -1, SEEK_DATA));
+}
+
+/* The server has them not yet, if this kernel may write back later. */
+TEST_F(share, data_that_were_just_written_are_no_hole)
+{
+	off_t data;
+	char *map;
+	int fd;
+
+	ASSERT_OK(fd = open("f", O_RDWR | O_CREAT, 0644));
+	ASSERT_EQ(WRITTEN, write(fd, buffer(WRITTEN), WRITTEN));
+	EXPECT_EQ(0, lseek(fd, 0, SEEK_DATA));
+	EXPECT_EQ(WRITTEN, lseek(fd, 0, SEEK_HOLE));
+	ASSERT_EQ(WRITTEN, pwrite(fd, buffer(WRITTEN), WRITTEN, WRITTEN));
+	EXPECT_EQ(2 * WRITTEN, lseek(fd, 0, SEEK_HOLE));
+	EXPECT_EQ(2 * WRITTEN - 1, lseek(fd, 2 * WRITTEN - 1, SEEK_DATA));
+
+	ASSERT_OK(ftruncate(fd, 3 * WRITTEN));
+	map = mmap(NULL, WRITTEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   2 * WRITTEN);
+	ASSERT_NE(MAP_FAILED, map);
+	map[WRITTEN / 2] = 1;
+	data = lseek(fd, 2 * WRITTEN, SEEK_DATA);
+	EXPECT_LE(2 * WRITTEN, data);
+	EXPECT_GE(2 * WRITTEN + WRITTEN / 2, data);
 }
 
 TEST_F(share, fallocate_extends_and_keeps_the_bytes)

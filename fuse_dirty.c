@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Questions that the server can only answer when it has the data that are dirty in this
+ * kernel's cache.
+ *
+ * Knows the FUSE client's private structures.  Knows no virtio.
+ */
+
+#include <linux/fs.h>
+#include <linux/pagemap.h>
+#include <linux/wait.h>
+
+#include "fuse_conn.h"
+
+/* Has every WRITE of the page cache ended?  Not all kernels mark the pages until then. */
+static bool dirty_is_written(struct fuse_inode *fi)
+{
+	guard(spinlock)(&fi->lock);
+	return !fi->writectr && list_empty(&fi->queued_writes);
+}
+
+/*
+ * The caller holds the inode's lock, so only stores to a map make more pages dirty.  The
+ * VFS waits for pages without an eye on signals.  So wait for what is on its way before
+ * it meets that, and for what it has sent.
+ */
+static int dirty_write_back(struct inode *inode)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	errseq_t since = filemap_sample_wb_err(mapping);
+	int err;
+
+	if (wait_event_killable(fi->page_waitq, dirty_is_written(fi)))
+		return -EINTR;
+	err = filemap_fdatawrite(mapping);
+	if (err)
+		return err;
+	if (wait_event_killable(fi->page_waitq, dirty_is_written(fi)))
+		return -EINTR;
+	return filemap_check_wb_err(mapping, since);
+}
+
+/**
+ * virtiofs_dirty_flush() - have the server know what it needs for an answer
+ * @conn: the connection
+ * @req: a LSEEK, which is not sent yet
+ *
+ * The server looks for holes and data in what it has.  The FUSE client does not write
+ * back before it asks, as it does for COPY_FILE_RANGE; other questions of that kind it
+ * never asks.
+ *
+ * Context: the caller of @req, with the inode locked; sleeps.  A fatal signal ends the wait.
+ * Return: false if @req has ended with an error; it can be sent otherwise.
+ */
+bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req)
+{
+	struct inode *inode = virtiofs_cache_find(conn, req->in.h.nodeid);
+	int err = 0;
+
+	if (!inode)
+		return true;
+	if (S_ISREG(inode->i_mode))
+		err = dirty_write_back(inode);
+	iput(inode);
+	if (!err)
+		return true;
+	req->out.h.error = err;
+	fuse_request_end(req);
+	return false;
+}
