@@ -522,6 +522,9 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 		glue_send_forget_req(fiq, req);
 		return;
 	}
+	if (unlikely(req->in.h.opcode == FUSE_LSEEK) &&
+	    !virtiofs_dirty_flush(conn, req))
+		return;
 	set_bit(FR_SENT, &req->flags);
 	if (!glue_alloc_big(req)) {
 		glue_fail_req(req);
