@@ -31,20 +31,77 @@ struct glue_oldest {
 	u32 opcode;
 };
 
+static void glue_may_be_oldest(struct glue_oldest *oldest, u64 since,
+			       u32 opcode)
+{
+	if (oldest->opcode && since >= oldest->since)
+		return;
+	oldest->since = since;
+	oldest->opcode = opcode;
+}
+
 /* See virtiofs_scan_fn */
 static bool glue_find_oldest(struct llist_node *link, u64 since, void *arg)
 {
 	struct fuse_req *req = glue_req_of(link);
-	struct glue_oldest *oldest = arg;
 
 	/* Waits for somebody else to unlock */
-	if (req->in.h.opcode == FUSE_SETLKW)
-		return false;
-	if (!oldest->opcode || since < oldest->since) {
-		oldest->since = since;
-		oldest->opcode = req->in.h.opcode;
-	}
+	if (req->in.h.opcode != FUSE_SETLKW)
+		glue_may_be_oldest(arg, since, req->in.h.opcode);
 	return false;
+}
+
+/**
+ * struct glue_blocked - the request that waits the longest to get to the device
+ * @unique: its id, or 0 if there is none
+ * @opcode: what it is
+ */
+struct glue_blocked {
+	u64 unique;
+	u32 opcode;
+};
+
+/* See virtiofs_scan_fn */
+static bool glue_find_blocked(struct llist_node *link, u64 since, void *arg)
+{
+	struct fuse_req *req = glue_req_of(link);
+	struct glue_blocked *blocked = arg;
+
+	if (req->in.h.opcode == FUSE_SETLKW ||
+	    (blocked->unique && blocked->unique < req->in.h.unique))
+		return false;
+	blocked->unique = req->in.h.unique;
+	blocked->opcode = req->in.h.opcode;
+	return false;
+}
+
+/*
+ * A queue goes on in order.  So while the same request waits the longest, its queue takes
+ * none: the device has it full of locks, perhaps, whose holders may be behind them.
+ */
+static void glue_add_blocked(struct glue_conn *conn, struct glue_oldest *oldest,
+			     u64 now)
+{
+	struct glue_blocked blocked = {};
+
+	virtiofs_vqs_scan_backlog(conn->session->vqs, glue_find_blocked,
+				  &blocked);
+	if (blocked.unique != conn->blocked) {
+		conn->blocked = blocked.unique;
+		conn->blocked_since = now;
+	}
+	if (blocked.unique)
+		glue_may_be_oldest(oldest, conn->blocked_since, blocked.opcode);
+}
+
+/* What goes over the hiprio queue is never long with a device that works */
+static void glue_add_hiprio(struct glue_conn *conn, struct glue_oldest *oldest,
+			    u64 now)
+{
+	u64 age = virtiofs_vq_oldest(glue_hiprio(conn));
+
+	if (age)
+		glue_may_be_oldest(oldest, now - age, FUSE_FORGET);
 }
 
 /* The device is said to respond, or not, when that has changed */
@@ -71,20 +128,24 @@ static void glue_watch_work(struct work_struct *work)
 						 READ_ONCE(conn->timeout));
 	unsigned int slow = timeout ? min(timeout / 2, GLUE_SLOW) : GLUE_SLOW;
 	struct glue_oldest oldest = {};
+	u64 now = ktime_get_ns();
 	unsigned int age = 0;
 
 	virtiofs_vqs_reap(conn->session->vqs);
 	virtiofs_leave_killed(conn);
 	virtiofs_vqs_scan(conn->session->vqs, glue_find_oldest, &oldest);
-	if (oldest.opcode)
-		age = div_u64(ktime_get_ns() - oldest.since, NSEC_PER_SEC);
+	glue_add_blocked(conn, &oldest, now);
+	glue_add_hiprio(conn, &oldest, now);
+	if (oldest.opcode && oldest.since < now)
+		age = div_u64(now - oldest.since, NSEC_PER_SEC);
 	if (timeout && age >= timeout) {
 		pr_err("virtiofs: %s: opcode %u is not answered for %u s, ending the connection\n",
 		       conn->session->tag, oldest.opcode, age);
 		virtiofs_vqs_kill_async(conn->session->vqs);
 		return;
 	}
-	if (age)
+	/* A lock may be waited for as long as it likes, but not with a device that is gone */
+	if (age || virtiofs_vqs_oldest(conn->session->vqs) >= NSEC_PER_SEC)
 		virtiofs_vqs_check_async(conn->session->vqs);
 	glue_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
 	if (glue_has_requests(conn->fc))

@@ -573,6 +573,22 @@ void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns)
 }
 
 /**
+ * virtiofs_vq_oldest() - how long the device has the oldest submission of a queue
+ * @vq: the queue
+ *
+ * Context: any but interrupts.  Does not sleep.
+ * Return: a number of nanoseconds, or 0 if there is none.
+ */
+u64 virtiofs_vq_oldest(struct virtiofs_vq *vq)
+{
+	struct virtiofs_buf *buf;
+
+	guard(vq)(vq);
+	buf = list_first_entry_or_null(&vq->in_ring, struct virtiofs_buf, node);
+	return buf ? ktime_get_ns() - buf->since : 0;
+}
+
+/**
  * virtiofs_vqs_oldest() - how long the device has the oldest of its requests
  * @vqs: the queues
  *
@@ -581,22 +597,12 @@ void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns)
  */
 u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs)
 {
-	u64 now = ktime_get_ns(), since = now;
-	struct virtiofs_buf *buf;
-	struct virtiofs_vq *vq;
 	unsigned int i;
+	u64 age = 0;
 
-	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
-		vq = &vqs->vq[i];
-		scoped_guard(vq, vq) {
-			buf = list_first_entry_or_null(&vq->in_ring,
-						       struct virtiofs_buf,
-						       node);
-			if (buf)
-				since = min(since, buf->since);
-		}
-	}
-	return now - since;
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++)
+		age = max(age, virtiofs_vq_oldest(&vqs->vq[i]));
+	return age;
 }
 
 /**

@@ -48,6 +48,9 @@ struct glue_orphan;
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
  * @watch: looks after requests in flight, as long as there are any
  * @slow: the device was said not to respond; of @watch alone
+ * @blocked: id of the request that waits the longest to get to the device, or 0; of
+ *	@watch alone
+ * @blocked_since: when @watch first saw that, in nanoseconds of ktime_get_ns()
  * @watchdog: kills the queues when the end of the session makes no progress
  * @completed: number of requests that had ended when @watchdog last looked
  * @stuck: number of requests that had ended when a task that exits lost its
@@ -80,6 +83,8 @@ struct glue_conn {
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watch;
 	bool slow;
+	u64 blocked;
+	u64 blocked_since;
 	struct delayed_work watchdog;
 	u64 completed;
 	u64 stuck;

@@ -418,6 +418,7 @@ bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
 		      virtiofs_scan_fn fn, void *arg);
 void virtiofs_vqs_reap(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns);
+u64 virtiofs_vq_oldest(struct virtiofs_vq *vq);
 u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);
 bool virtiofs_vqs_cancel(struct virtiofs_vqs *vqs, struct llist_node *link);

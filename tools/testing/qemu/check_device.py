@@ -107,6 +107,13 @@ def device_timeout(test):
         env={"expect_log": "virtiofs: myfs: (not responding|responding|opcode 17)"})
 
 
+@scenario("device-blocked", ours=True)
+def device_blocked(test):
+    share = DeviceShare("myfs", test.directory(), queues=1, ring=8, options=["--timeout", "0"])
+    run(test, "device-blocked", share, smp=2,
+        env={"ring": 8, "expect_log": "virtiofs: myfs: (not responding|responding|opcode)"})
+
+
 @scenario("device-mount", ours=True)
 def device_mount(test):
     share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
