@@ -9,6 +9,7 @@
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/printk.h>
+#include <linux/suspend.h>
 
 #include "fuse_conn.h"
 
@@ -148,6 +149,9 @@ static void glue_watch_work(struct work_struct *work)
 	if (age || virtiofs_vqs_oldest(conn->session->vqs) >= NSEC_PER_SEC)
 		virtiofs_vqs_check_async(conn->session->vqs);
 	glue_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
+	/* The sync of a suspend waits for the device, unless something is more urgent */
+	if (conn->slow)
+		pm_system_wakeup();
 	if (glue_has_requests(conn->fc))
 		queue_delayed_work(virtiofs_glue_wq, &conn->watch,
 				   GLUE_WATCH_PERIOD);

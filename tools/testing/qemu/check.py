@@ -335,6 +335,13 @@ def cache(test):
               env={"files": inodes // 100 * 100, "limit": inodes // 20})
 
 
+@scenario("writeback", ours=True)
+def writeback(test):
+    share = guest.Share("myfs", test.directory(), ["--writeback", "--cache=always"])
+    test.boot("writeback", [share], limit=600,
+              env={"expect_log": "virtiofs: myfs|Buffer I/O error|lost file I/O error report|" + check_faults.BUS})
+
+
 # Running and reporting
 
 def report(test, outside):

@@ -110,7 +110,7 @@ def device_timeout(test):
 @scenario("device-blocked", ours=True)
 def device_blocked(test):
     share = DeviceShare("myfs", test.directory(), queues=1, ring=8, options=["--timeout", "0"])
-    run(test, "device-blocked", share, smp=2,
+    run(test, "device-blocked", share, smp=2, limit=600,
         env={"ring": 8, "expect_log": "virtiofs: myfs: (not responding|responding|opcode)"})
 
 
