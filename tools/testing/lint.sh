@@ -109,7 +109,7 @@ includes()
 	not_in include/plug.h 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
 	not_in late.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'
 	not_in hiprio.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
-	for file in fuse_{cache,end,glue,init,interrupt,leave,poll,stats,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
+	for file in fuse_{cache,dirty,end,glue,init,interrupt,leave,poll,stats,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
 		not_in "$file" 'virtio_fs\.h|linux/virtio'
 	done
 	for file in virtio_fs.c sysfs.c; do
