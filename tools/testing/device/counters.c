@@ -20,6 +20,7 @@ static const char *const violation_names[V_COUNT] = {
 	[V_EMPTY] = "empty_descriptor",
 	[V_ORDER] = "descriptor_order",
 	[V_ADDRESS] = "address",
+	[V_REGION] = "region",
 	[V_HEADER] = "short_header",
 	[V_IN_LEN] = "in_len",
 	[V_NO_ROOM] = "no_room",

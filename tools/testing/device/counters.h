@@ -22,6 +22,7 @@
  * @V_EMPTY: a descriptor without bytes
  * @V_ORDER: a readable descriptor after a writable one
  * @V_ADDRESS: a buffer outside the guest's memory
+ * @V_REGION: a buffer of one descriptor that lies in several regions of that memory
  * @V_HEADER: fewer readable bytes than a request header takes
  * @V_IN_LEN: the header's len is not the number of readable bytes
  * @V_NO_ROOM: a request that wants a reply, without room for it
@@ -43,6 +44,7 @@ enum violation {
 	V_EMPTY,
 	V_ORDER,
 	V_ADDRESS,
+	V_REGION,
 	V_HEADER,
 	V_IN_LEN,
 	V_NO_ROOM,

@@ -104,6 +104,43 @@ void *memory_guest(uint64_t gpa, uint64_t len)
 	return NULL;
 }
 
+/* Bytes of a region from an address on, 0 if there is none. */
+static uint64_t left_of_region(uint64_t gpa)
+{
+	for (unsigned int i = 0; i < nr_regions; i++) {
+		const struct vhost_region *r = &table[i].region;
+
+		if (inside(gpa, 1, r->gpa, r->size))
+			return r->size - (gpa - r->gpa);
+	}
+	return 0;
+}
+
+/**
+ * memory_crosses() - does a range lie in several regions
+ * @gpa: where it begins
+ * @len: bytes
+ *
+ * Neighbouring regions of the guest are apart in our address space, so that such
+ * a range cannot be used, though the guest has all of it.
+ *
+ * Context: under the lock.
+ * Return: true if no one region has the range, and all of them together have it.
+ */
+bool memory_crosses(uint64_t gpa, uint64_t len)
+{
+	uint64_t part = left_of_region(gpa);
+
+	if (!part || part >= len)
+		return false;
+	while (part && part < len) {
+		gpa += part;
+		len -= part;
+		part = left_of_region(gpa);
+	}
+	return part;
+}
+
 /**
  * memory_user() - find a range given in the front end's addresses
  * @addr: where it begins

@@ -35,6 +35,7 @@ void memory_unlock(void);
 
 int memory_set(const struct vhost_region *region, const int *fds, unsigned int n);
 void *memory_guest(uint64_t gpa, uint64_t len);
+bool memory_crosses(uint64_t gpa, uint64_t len);
 void *memory_user(uint64_t addr, uint64_t len, unsigned int align);
 
 #endif

@@ -65,6 +65,17 @@ void chain_bad(struct chain *chain, enum violation kind)
 		chain->bad = kind;
 }
 
+/**
+ * chain_outside() - note that no one region has what a descriptor describes
+ * @chain: chain
+ * @gpa: guest physical address
+ * @len: bytes
+ */
+void chain_outside(struct chain *chain, uint64_t gpa, uint64_t len)
+{
+	chain_bad(chain, memory_crosses(gpa, len) ? V_REGION : V_ADDRESS);
+}
+
 static bool chain_has_room(struct chain *chain)
 {
 	unsigned int room = chain->room ? chain->room * 2 : 8;
@@ -96,7 +107,7 @@ void chain_add(struct chain *chain, uint64_t gpa, uint32_t len, bool writable)
 	if (!writable && chain->nr > chain->nr_in)
 		return chain_bad(chain, V_ORDER);
 	if (!memory_guest(gpa, len))
-		return chain_bad(chain, V_ADDRESS);
+		return chain_outside(chain, gpa, len);
 	if (!chain_has_room(chain))
 		return chain_bad(chain, V_CHAIN);
 	chain->segment[chain->nr++] = (struct segment){ .gpa = gpa, .len = len };

@@ -169,5 +169,6 @@ void ring_give_back(struct request *req);
 /* Layouts' side (ring_split.c, ring_packed.c) */
 void chain_add(struct chain *chain, uint64_t gpa, uint32_t len, bool writable);
 void chain_bad(struct chain *chain, enum violation kind);
+void chain_outside(struct chain *chain, uint64_t gpa, uint64_t len);
 
 #endif

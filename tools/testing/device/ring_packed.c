@@ -76,7 +76,7 @@ static void walk_indirect(struct chain *chain, const struct vring_packed_desc *o
 	if (entries > MAX_DESCRIPTORS || outer->len % sizeof(*outer))
 		return chain_bad(chain, V_CHAIN);
 	if (!table)
-		return chain_bad(chain, V_ADDRESS);
+		return chain_outside(chain, outer->addr, outer->len);
 	for (uint32_t i = 0; i < entries; i++) {
 		memcpy(&desc, table + i * sizeof(desc), sizeof(desc));
 		if (desc.flags & VRING_DESC_F_INDIRECT)

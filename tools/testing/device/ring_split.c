@@ -72,7 +72,7 @@ static void walk(struct chain *chain, const uint8_t *table, uint32_t size, uint3
 			    entries > MAX_DESCRIPTORS || desc.len % sizeof(desc))
 				break;
 			if (!inner)
-				return chain_bad(chain, V_ADDRESS);
+				return chain_outside(chain, desc.addr, desc.len);
 			chain->indirect = true;
 			return walk(chain, inner, entries, 0, true);
 		}

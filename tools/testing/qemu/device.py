@@ -18,7 +18,7 @@ ABOUT_THE_SERVER = "nodeid|handle|forget|argument|no_room"
 # Or because it believed that chains had returned which the device has yet to read, as it
 # has to where a ring keeps the order: then it makes new ones in their place, and the device
 # reads what is half written, or twice. Which queue it is for does not change.
-ABOUT_THE_RING = ("ring|chain|empty_descriptor|descriptor_order|address|short_header|in_len"
+ABOUT_THE_RING = ("ring|chain|empty_descriptor|descriptor_order|address|region|short_header|in_len"
                   "|needless_room|unique|" + ABOUT_THE_SERVER)
 
 # How long to wait for something that a guest is sure to do.
