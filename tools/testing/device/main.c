@@ -49,12 +49,13 @@ static const struct {
 	{ "in_order", VIRTIO_F_IN_ORDER },
 	{ "event_idx", VIRTIO_RING_F_EVENT_IDX },
 	{ "indirect", VIRTIO_RING_F_INDIRECT_DESC },
+	{ "access_platform", VIRTIO_F_ACCESS_PLATFORM },
 };
 
 static void usage(const char *wrong)
 {
 	fprintf(stderr, "%s\nusage: virtiofs-testdev --socket S --control C --dir D [--tag T]\n"
-		"    [--queues 0..%d] [--off packed,in_order,event_idx,indirect]\n"
+		"    [--queues 0..%d] [--off packed,in_order,event_idx,indirect,access_platform]\n"
 		"    [--timeout SECONDS] [--writeback]\n", wrong, MAX_REQUEST_QUEUES);
 	exit(2);
 }

@@ -171,7 +171,8 @@ static int get_features(struct message *msg)
 {
 	uint64_t offered = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << F_PROTOCOL_FEATURES |
 			   1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX |
-			   1ULL << VIRTIO_F_RING_PACKED | 1ULL << VIRTIO_F_IN_ORDER;
+			   1ULL << VIRTIO_F_RING_PACKED | 1ULL << VIRTIO_F_IN_ORDER |
+			   1ULL << VIRTIO_F_ACCESS_PLATFORM;
 
 	return reply_u64(msg, offered & ~options.features_off);
 }
