@@ -89,6 +89,19 @@ def device_killed(test):
                                            options=["--timeout", "0"]), smp=2)
 
 
+@scenario("device-owner")
+def device_owner(test):
+    run(test, "device-owner", DeviceShare("myfs", test.directory(), queues=1,
+                                          options=["--timeout", "0"]), smp=2)
+
+
+@scenario("device-spurious", ours=True)
+def device_spurious(test):
+    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
+    run(test, "device-spurious", share, smp=2,
+        env={"expect_log": "virtiofs: myfs: (not responding|responding)"})
+
+
 @scenario("device-submounts", ours=True)
 def device_submounts(test):
     share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])

@@ -158,7 +158,7 @@ make_kernel_part()
 	ln -s guest/init "$dir/init"
 	cp -a "/cache/selftests/$1/install" "$dir/selftests"
 	cp -a /src/tools/packaging/hotplug "$dir/hotplug"
-	install -D -t "$dir/device" /cache/device/{hammer,signalled,watched}
+	install -D -t "$dir/device" /cache/device/programs/*
 	pack "$dir"
 }
 

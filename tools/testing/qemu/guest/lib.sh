@@ -99,6 +99,25 @@ feature()
 	done
 }
 
+# irqs: of each interrupt line of a virtiofs device its number, how often it came,
+# and how often lately nobody knew of it.
+irqs()
+{
+	irqs_names=
+	for irqs_dir in /sys/fs/virtiofs/*; do
+		irqs_names="$irqs_names|virtio${irqs_dir##*/}"
+	done
+	grep -E "(${irqs_names#|})(-|,|\$)" /proc/interrupts | while read -r irqs_number irqs_rest; do
+		irqs_number=${irqs_number%:}
+		echo "$irqs_rest" | awk -v number="$irqs_number" -v unhandled="$(awk \
+			'/^unhandled/ { print $2 }' "/proc/irq/$irqs_number/spurious")" '{
+			for (i = 1; $i ~ /^[0-9]+$/; i++)
+				count += $i
+			print number, count, unhandled
+		}'
+	done
+}
+
 # leaks: memory of the kernel that nobody points at. Scanned twice, as an object
 # may be on its way between two places during one scan.
 leaks()
