@@ -157,6 +157,12 @@ class Guest:
     images    the parts of the initramfs, besides the kernel's own, by name or by path; with
               root=TAG instead the guest boots from that share, without an initramfs or
               with initrd=PATH, init is the first process there then
+    memory    as QEMU's -m takes it, with slots=N,maxmem=SIZE if more may be plugged in
+    nodes     so many NUMA nodes have equal parts of the memory, each in a file of its own
+    machine   q35, or microvm: devices on virtio-mmio, no PCI, no MSI
+    words     further words for the kernel's command line
+    qemu      further arguments for QEMU
+    reboots   the guest may reboot; any other one is over then
     programs  programs are run from a share: the emulator does not see that a daemon
               writes to memory, and goes on with what it has translated of a page's
               earlier content, unless the guest itself clears the page in between
@@ -167,6 +173,7 @@ class Guest:
 
     def __init__(self, kernel, shares, run, log_dir, name="guest", env=None, images=("base",),
                  root=None, initrd=None, init="/guest/init", programs=False, smp=2, memory="1G",
+                 nodes=1, machine="q35", words=(), qemu=(), reboots=False,
                  limit=300, on_line=None, console=None, driver="ours"):
         self.kernel = kernel
         self.shares = list(shares)
@@ -180,6 +187,11 @@ class Guest:
         self.programs = programs
         self.smp = smp
         self.memory = memory
+        self.nodes = nodes
+        self.machine = machine
+        self.words = words
+        self.qemu = qemu
+        self.reboots = reboots
         self.limit = limit * (4 if "-debug" in kernel else 1) or float("inf")
         self.on_line = on_line
         self.console = console
@@ -200,6 +212,7 @@ class Guest:
             "unplug": self.host_unplug,
             "plug": self.host_plug,
             "open-files": self.host_open_files,
+            "qmp": self.host_qmp,
         }
 
     # Booting
@@ -220,7 +233,7 @@ class Guest:
         words = ["console=ttyS0", "panic=-1", "panic_on_warn=1", "oops=panic",
                  "no_timer_check", "tsc=reliable",
                  # So that the log still has its begin when the tests are over.
-                 "log_buf_len=4M"]
+                 "log_buf_len=4M", *self.words]
         if self.console == "stdio":
             words += ["quiet", "loglevel=3", "told=/dev/null"]
         if self.programs:
@@ -233,23 +246,43 @@ class Guest:
     def device_options(self, index, share):
         """The character device and the device of one share."""
         chardev = {"id": f"chardev{index}.{share.generation}"}
-        device = {**share.properties(), "id": f"share{index}", "bus": f"slot{index}",
+        device = {"bus": f"slot{index}", **share.properties(), "id": f"share{index}",
                   "chardev": chardev["id"]}
+        if self.machine == "microvm":
+            del device["bus"]
+            device["driver"] = device["driver"].replace("-pci", "-device")
         return chardev, device
+
+    def machine_options(self):
+        """The machine, its memory, and the ports that go on when the guest has slept."""
+        if self.machine == "microvm":
+            options = ["-machine", "microvm,acpi=on,rtc=on,isa-serial=on",
+                       "-global", "virtio-mmio.force-legacy=false",
+                       "-device", "virtio-serial-device"]
+        else:
+            options = ["-machine", "q35", "-device", "pcie-root-port,id=ports,chassis=100",
+                       "-device", "virtio-serial-pci,bus=ports,x-pcie-pm-no-soft-reset=on"]
+        size, unit = re.match(r"(\d+)([MG])", self.memory).groups()
+        part = int(size) * {"M": 1, "G": 1024}[unit] // self.nodes
+        for node in range(self.nodes):
+            options += ["-object", f"memory-backend-memfd,id=mem{node},size={part}M,share=on"]
+            if self.nodes > 1:
+                options += ["-numa", f"node,memdev=mem{node}"]
+        if self.nodes == 1:
+            options[1] += ",memory-backend=mem0"
+        return options
 
     def qemu_command(self, ports):
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
-            "-no-reboot", "-machine", "q35,memory-backend=mem", "-accel", "tcg,thread=multi",
+            "-accel", "tcg,thread=multi",
             # An interrupt while the kernel identifies a CPU with five levels of page
             # tables is a false alarm of KASAN's.
             "-cpu", "max,la57=off", "-smp", str(self.smp), "-m", self.memory,
-            "-object", f"memory-backend-memfd,id=mem,size={self.memory},share=on",
             "-kernel", f"{CACHE}/linux/{self.kernel}/arch/x86/boot/bzImage",
-            "-append", self.command_line(),
-            # Its ports go on when the guest has slept.
-            "-device", "pcie-root-port,id=ports,chassis=100",
-            "-device", "virtio-serial-pci,bus=ports,x-pcie-pm-no-soft-reset=on"]
+            "-append", self.command_line(), *self.machine_options(), *self.qemu]
+        if not self.reboots:
+            command += ["-no-reboot"]
         if self.initrd or not self.root:
             command += ["-initrd", self.initrd or self.initramfs()]
         for port in ("verdict", "control"):
@@ -266,10 +299,10 @@ class Guest:
         command += ["-serial", "chardev:console"]
         for index, share in enumerate(self.shares):
             chardev, device = self.device_options(index, share)
-            command += [
-                "-device", f"pcie-root-port,id=slot{index},chassis={index + 1}",
-                "-chardev", f"socket,id={chardev['id']},path={share.socket_path}",
-                "-device", json.dumps(device)]
+            if device.get("bus") == f"slot{index}":
+                command += ["-device", f"pcie-root-port,id=slot{index},chassis={index + 1}"]
+            command += ["-chardev", f"socket,id={chardev['id']},path={share.socket_path}",
+                        "-device", json.dumps(device)]
         return command
 
     def start_share(self, index, share):
@@ -409,6 +442,11 @@ class Guest:
         if not self.qmp:
             self.qmp = Qmp(self.ports["qmp"])
         return self.qmp(command, **arguments)
+
+    def host_qmp(self, argument):
+        """A command of QEMU's, with its arguments in JSON."""
+        command, _, words = argument.partition(" ")
+        return json.dumps(self.monitor(command, **json.loads(words or "{}")))
 
     def host_unplug(self, tag):
         """Asks the guest to let go of the device; does not wait for it."""
