@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 import check_device
 import check_faults
 import check_host
+import check_machine
 import check_package
 import guest
 import tap
@@ -30,7 +31,7 @@ from device import SANITIZED, DeviceShare
 from scenario import SCENARIOS, Test, scenario, tmpfs
 
 # These have scenarios of their own, and register them when they are imported.
-PARTS = (check_device, check_faults, check_host, check_package)
+PARTS = (check_device, check_faults, check_host, check_machine, check_package)
 
 DEBIAN = guest.CACHE + "/debian"
 GUEST_SCRIPTS = os.path.dirname(os.path.abspath(__file__)) + "/guest"
