@@ -35,7 +35,7 @@ def numa(test):
     for name, words in (("nodes", []), ("flat", ["numa=off"]), ("daemon", ["numa=off"])):
         share = (guest.Share("myfs", test.directory(name), DIRECT) if name == "daemon" else
                  DeviceShare("myfs", test.directory(name), queues=2))
-        boot(test, "numa", [share], name=name, memory="512M", nodes=4, words=words, limit=150,
+        boot(test, "numa", [share], name=name, memory="512M", nodes=4, words=words,
              env={"nodes": 1 if words else 4})
 
 
@@ -103,3 +103,13 @@ def nomsi(test):
     for share, slot in zip(shares, ("10", "14")):
         share.device.update({"bus": "pcie.0", "addr": slot})
     boot(test, "serves myfs other", shares, words=["pci=nomsi"], env={"mib": 16, "line": 1})
+
+
+# Neighbours
+
+@scenario("overlay")
+def overlay(test):
+    lower = guest.Share("lower", test.directory("lower"))
+    upper = guest.Share("upper", test.directory("upper"), ["--xattr", "--modcaps=+sys_admin"])
+    check_device.fill(lower.directory)
+    test.boot("overlay", [lower, upper], env={"expect_log": "overlayfs: "})
