@@ -4,33 +4,48 @@
 # "make check": builds what is missing and runs the scenarios of check.py.
 #   KERNELS="7.3 6.12"  the kernels to test on
 #   DEBUG=1             their debug builds (KASAN, lockdep, kmemleak)
+#   VARIANT=kcsan|rt    their builds with VARIANT.config: a few scenarios, unless ONLY says which
 #   INODES=N            inodes of the scenarios device-forgets and cache
 #   COUNT=N SEED=N      lies of the scenario device-fuzz, and what they begin with
-#   MINUTES=N           how long the scenario soak takes
+#   MINUTES=N           how long each of the scenarios soak and killing takes
 #   ONLY=REGEX          the scenarios whose name matches (LIST=1 names them)
+#   EXCEPT=REGEX        ... but not those
 #   DRIVER=mainline     the kernel's own driver instead, to compare
 
 . "$(dirname "$0")/../root/lib.sh"
 . "$(dirname "$0")/prepare.sh"
 
 DRIVER=${DRIVER:-ours}
+VARIANT=${VARIANT:-${DEBUG:+debug}}
+# What a variant is for that is neither plain nor debug.
+SMOKE='^(kunit|lifecycle|mounts|killing)$'
 names=()
 trees=()
 uml=()
 
 need_root "make check"
+case $VARIANT in
+""|debug) ;;
+*)
+	need_variant "$VARIANT"
+	ONLY=${ONLY:-$SMOKE} ;;
+esac
 for kernel in ${KERNELS:-7.3 6.12}; do
 	need_kernel "$kernel"
-	names+=("$kernel${DEBUG:+-debug}")
-	trees+=("$kernel${DEBUG:+-debug}")
-	[ "$DRIVER" = mainline ] || trees+=("$kernel${DEBUG:+-debug}-intree")
+	name=$kernel${VARIANT:+-$VARIANT}
+	names+=("$name")
+	trees+=("$name")
+	[ "$DRIVER" = mainline ] && continue
+	case $VARIANT in
+	""|debug) trees+=("$name-intree") ;;
+	esac
 	# The scenario kunit-uml is for the first one
-	[ "$DRIVER" = mainline ] || [ -n "${DEBUG:-}" ] || uml=("${uml[0]:-$kernel-uml}")
+	[ -n "$VARIANT" ] || uml=("${uml[0]:-$kernel-uml}")
 done
 (prepare "${trees[@]}" && prepare_kernels "${uml[@]}" && "$HERE/debian.sh")
 
 say "running the scenarios"
 become_in_root python3 -B /src/tools/testing/qemu/check.py "${names[@]}" \
-	--only "${ONLY:-}" --driver "$DRIVER" --outside "$CACHE" ${LIST:+--list} \
+	--only "${ONLY:-}" ${EXCEPT:+--except "$EXCEPT"} --driver "$DRIVER" --outside "$CACHE" ${LIST:+--list} \
 	${INODES:+--inodes "$INODES"} ${COUNT:+--fuzz-count "$COUNT"} ${SEED:+--fuzz-seed "$SEED"} \
 	${MINUTES:+--soak-minutes "$MINUTES"}

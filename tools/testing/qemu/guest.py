@@ -192,7 +192,7 @@ class Guest:
         self.words = words
         self.qemu = qemu
         self.reboots = reboots
-        self.limit = limit * (4 if "-debug" in kernel else 1) or float("inf")
+        self.limit = limit * (4 if re.search("-(?!intree)", kernel) else 1) or float("inf")
         self.on_line = on_line
         self.console = console
         self.driver = driver

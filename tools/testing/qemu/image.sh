@@ -169,7 +169,7 @@ make_selftests()
 	local out=/cache/selftests/$1 tree=/cache/linux/$1 ksft
 
 	# Those of the plain kernel are the same, and may be there.
-	[ ! -d "${tree%-debug}/usr/include/linux" ] || tree=${tree%-debug}
+	[ ! -d "${tree%%-*}/usr/include/linux" ] || tree=${tree%%-*}
 	ksft=$tree/tools/testing/selftests
 	[ -d "$tree/usr/include/linux" ] || make -s -C "$tree" headers
 	mkdir -p "$out"

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Builds test kernels: kernel.sh SERIES[-debug][-intree]... SERIES-uml...
-# SERIES is one of the file "kernels"; -debug adds debug.config; -intree is
-# the kernel of that name with this driver put into its tree and built in.
+# Builds test kernels: kernel.sh SERIES[-VARIANT][-intree]... SERIES-uml...
+# SERIES is one of the file "kernels"; -VARIANT adds VARIANT.config, which
+# may have a variable for make in a line "# make: NAME=VALUE"; -intree is the
+# kernel of that name with this driver put into its tree and built in.
 # SERIES-uml is a source tree with this driver in it, for kunit.py to build.
 # Each kernel has a source tree of its own, in which it is built.
 
 . "$(dirname "$0")/../root/lib.sh"
+. "$(dirname "$0")/prepare.sh"
 
-HERE=$TOP/tools/testing/qemu
 LINUX=$CACHE/linux
 JOBS=$(nproc)
 
@@ -128,7 +129,7 @@ build()
 # plain_kernel NAME SERIES FRAGMENT...
 plain_kernel()
 {
-	local name=$1 series=$2 fragments=() f want
+	local name=$1 series=$2 fragments=() f want word
 
 	shift 2
 	want=$(recipe "$@" <(declare -f configure build))
@@ -141,8 +142,9 @@ plain_kernel()
 		configure "/cache/linux/$name" "${fragments[@]}" ||
 		die "Linux $name could not be configured"
 	check_config "$name" "$@"
-	step "build-$name" "building Linux $name (some minutes, once)" \
-		build "$name" ||
+	word=$(sed -n 's/^# make: //p' "$@")
+	KEEP_ENV=${word:+MAKEFLAGS=$word} \
+		step "build-$name" "building Linux $name (some minutes, once)" build "$name" ||
 		die "Linux $name did not build; run the command again to continue"
 	mark_done "kernel-$name" "$want"
 }
@@ -184,18 +186,21 @@ intree_kernel()
 
 one()
 {
-	local name=$1 base=${1%-intree} series=${1%%-*}
+	local name=$1 base=${1%-intree} series=${1%%-*} variant
 	local fragments=("$HERE/kernel.config")
 
 	grep -q "^$series	" "$HERE/kernels" ||
 		die "unknown KERNEL=$name (known: $(grep -v '^#' "$HERE/kernels" | cut -f 1 | xargs))"
-	case "$base" in
-	*-uml)
+	variant=${base#"$series"}
+	variant=${variant#-}
+	case "$variant" in
+	uml)
 		source_tree "$series" "$name"
 		"$TOP/tools/testing/intree.sh" "$LINUX/$name"
 		return ;;
-	*-debug)
-		fragments+=("$HERE/debug.config") ;;
+	?*)
+		need_variant "$variant"
+		fragments+=("$HERE/$variant.config") ;;
 	esac
 	plain_kernel "$base" "$series" "${fragments[@]}"
 	[ "$name" = "$base" ] || intree_kernel "$name" "$base"
