@@ -25,13 +25,14 @@ import check_faults
 import check_host
 import check_machine
 import check_package
+import check_variants
 import guest
 import tap
 from device import SANITIZED, DeviceShare
 from scenario import SCENARIOS, Test, scenario, tmpfs
 
 # These have scenarios of their own, and register them when they are imported.
-PARTS = (check_device, check_faults, check_host, check_machine, check_package)
+PARTS = (check_device, check_faults, check_host, check_machine, check_package, check_variants)
 
 DEBIAN = guest.CACHE + "/debian"
 GUEST_SCRIPTS = os.path.dirname(os.path.abspath(__file__)) + "/guest"
@@ -365,7 +366,8 @@ def report(test, outside):
 def chosen(args):
     """The runs that were asked for, kernel by kernel."""
     names = [name for name, (_, needs) in SCENARIOS.items()
-             if re.search(args.only, name) and not (needs.get("ours") and args.driver != "ours")]
+             if re.search(args.only, name) and not re.search(args.but, name)
+             and not (needs.get("ours") and args.driver != "ours")]
     return [Test(name, kernel, args.driver) for kernel in args.kernels for name in names
             if args.each or kernel == args.kernels[0] or not SCENARIOS[name][1].get("once")]
 
@@ -386,6 +388,8 @@ def main():
     parser = argparse.ArgumentParser(description="Runs the scenarios of make check.")
     parser.add_argument("kernels", nargs="+", metavar="KERNEL")
     parser.add_argument("--only", default="", metavar="REGEX", help="scenarios to run")
+    parser.add_argument("--except", dest="but", default="^$", metavar="REGEX",
+                        help="scenarios not to run")
     parser.add_argument("--each", action="store_true",
                         help="on each kernel those that one is enough for, too")
     parser.add_argument("--driver", default="ours", choices=("ours", "mainline"))
