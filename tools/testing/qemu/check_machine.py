@@ -107,6 +107,17 @@ def nomsi(test):
 
 # Neighbours
 
+MODULES = {"selinux": "selinux", "smack": "SMACK64"}
+
+
+@scenario("labels", ours=True)
+def labels(test):
+    for module, label in MODULES.items():
+        share = DeviceShare("myfs", test.directory(module), queues=1, options=["--timeout", "0"])
+        check_device.run(test, f"labels {label}", share, smp=2, name=module,
+                         words=[f"lsm={module}"], env={"module": module, "expect_log": "virtiofs: "})
+
+
 @scenario("overlay")
 def overlay(test):
     lower = guest.Share("lower", test.directory("lower"))

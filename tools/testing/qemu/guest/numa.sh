@@ -23,7 +23,8 @@ written()
 
 claim driver_loads load
 claim share_mounts mount_share
-claim_equal memory_is_in_nodes "$(ls -d /sys/devices/system/node/node[0-9]* | wc -l)" "$nodes"
+claim_equal memory_is_in_nodes \
+	"$(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' | wc -l)" "$nodes"
 dd if=/dev/urandom of=/run/seed bs=1M count=4 2>/dev/null
 claim file_is_written written
 claim seed_is_written cp /run/seed /mnt/seed
