@@ -105,6 +105,19 @@ def nomsi(test):
     boot(test, "serves myfs other", shares, words=["pci=nomsi"], env={"mib": 16, "line": 1})
 
 
+@scenario("microvm")
+def microvm(test):
+    boot(test, "serves myfs other", pair(test), machine="microvm", env={"mib": 16})
+
+
+@scenario("reboot")
+def reboot(test):
+    share = guest.Share("myfs", test.directory(), ["--cache=always", "--writeback"])
+    test.boot("reboot", [share], reboots=True, limit=600)
+    with open(share.directory + "/boots") as boots:
+        test.claim_equal("guest_boots_three_times", boots.read().count("\n"), 3)
+
+
 # Neighbours
 
 MODULES = {"selinux": "selinux", "smack": "SMACK64"}

@@ -234,6 +234,9 @@ class Guest:
                  "no_timer_check", "tsc=reliable",
                  # So that the log still has its begin when the tests are over.
                  "log_buf_len=4M", *self.words]
+        if self.machine == "microvm":
+            # It has no other way to end.
+            words += ["reboot=t", "off=reboot"]
         if self.console == "stdio":
             words += ["quiet", "loglevel=3", "told=/dev/null"]
         if self.programs:
@@ -256,7 +259,7 @@ class Guest:
     def machine_options(self):
         """The machine, its memory, and the ports that go on when the guest has slept."""
         if self.machine == "microvm":
-            options = ["-machine", "microvm,acpi=on,rtc=on,isa-serial=on",
+            options = ["-machine", "microvm,acpi=off",
                        "-global", "virtio-mmio.force-legacy=false",
                        "-device", "virtio-serial-device"]
         else:
