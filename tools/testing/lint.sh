@@ -137,22 +137,65 @@ not_in()
 	(cd "$TOP" && grep -HnE "^#include [<\"][^>\"]*($2)" "$1" || true)
 }
 
+# copy_sources DIRECTORY: below the cache.
+copy_sources()
+{
+	mkdir -p "$CACHE/$1"
+	in_root rsync -rlp --checksum --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
+		--include='/*.c' --include='/include/***' --include=/Makefile \
+		--include=/Kconfig --include=/tools/ --include=/tools/testing/ \
+		--include='/tools/testing/kunit/***' --exclude='*' /src/ "/cache/$1/"
+}
+
 # builds KERNEL: by gcc with W=1, and looked at by sparse; with the suites in it.
 builds()
 {
 	local kernel=$1 out=lint/$1
 
-	mkdir -p "$CACHE/$out"
-	in_root rsync -rlp --checksum --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
-		--include='/*.c' --include='/include/***' --include=/Makefile \
-		--include=/Kconfig --include=/tools/ --include=/tools/testing/ \
-		--include='/tools/testing/kunit/***' --exclude='*' /src/ "/cache/$out/"
+	copy_sources "$out"
 	in_root sh -c "find /cache/$out -name '*.o' -delete &&
 		make -C /cache/linux/$kernel M=/cache/$out W=1 C=1 \
 			CONFIG_VIRTIO_FS_KUNIT_TEST=y CHECK='sparse -Wno-unknown-attribute' modules" >"$LOGS/lint-$kernel.log" 2>&1 ||
 		echo "did not build, see $LOGS/lint-$kernel.log"
 	grep -E "warning|error|/$out/.*: " "$LOGS/lint-$kernel.log" |
 		grep -vE '^  (CC|CHECK|LD|MODPOST)|^make' || true
+}
+
+# configure_32 ARCH PREFIX: a kernel of 32 bit that modules can be compiled for.
+configure_32()
+{
+	local linux=/cache/lint/linux-$1
+	local make="make -s -C /cache/linux/$NEWEST-uml O=$linux ARCH=$1 CROSS_COMPILE=$2"
+
+	in_root sh -c "mkdir -p $linux && $make tinyconfig &&
+		cat /src/${HERE#"$TOP"/}/kernel.config /src/${HERE#"$TOP"/}/32bit.config >>$linux/.config &&
+		$make olddefconfig && $make modules_prepare"
+}
+
+# builds_32 ARCH PREFIX: the same by gcc for a machine of 32 bit, on which divisions of
+# 64 bit have functions of their own.
+builds_32()
+{
+	local arch=$1 prefix=$2 out=lint/$1 log=$LOGS/lint-$1.log want
+
+	want=$(recipe "$HERE/kernel.config" "$HERE/32bit.config" "$STAMPS/source-$NEWEST-uml" \
+		<(declare -f configure_32))
+	if ! is_done "lint-$arch" "$want"; then
+		configure_32 "$arch" "$prefix" >"$log" 2>&1 || {
+			echo "no kernel could be configured, see $log"
+			return
+		}
+		mark_done "lint-$arch" "$want"
+	fi
+	copy_sources "$out"
+	in_root sh -c "find /cache/$out -name '*.o' -delete &&
+		make -C /cache/linux/$NEWEST-uml O=/cache/lint/linux-$arch ARCH=$arch \
+			CROSS_COMPILE=$prefix M=/cache/$out W=1 \
+			CONFIG_VIRTIO_FS_KUNIT_TEST=y virtiofs.o" >"$log" 2>&1 ||
+		echo "did not build, see $log"
+	grep -E "warning|error" "$log" || true
+	in_root "${prefix}nm" -u "/cache/$out/virtiofs.o" |
+		grep -E ' __(u?divdi3|u?moddi3|u?divmoddi4|aeabi_u?ldivmod)$' || true
 }
 
 # fits_tree KERNEL: the patch for a kernel tree applies.
@@ -170,7 +213,7 @@ read -ra kernels <<<"${KERNELS:-7.3 6.12}"
 for kernel in "${kernels[@]}"; do
 	need_kernel "$kernel"
 done
-(prepare_kernels "$NEWEST" "${kernels[@]}" >&2)
+(prepare_kernels "$NEWEST" "$NEWEST-uml" "${kernels[@]}" >&2)
 
 style
 scripts
@@ -182,4 +225,6 @@ for kernel in "${kernels[@]}"; do
 	fault "gcc W=1 and sparse, Linux $kernel" < <(builds "$kernel")
 	fault "intree-patch, Linux $kernel" < <(fits_tree "$kernel" 2>&1)
 done
+fault "gcc W=1, i386" < <(builds_32 i386 i686-linux-gnu-)
+fault "gcc W=1, arm" < <(builds_32 arm arm-linux-gnueabihf-)
 [ "$FAULTS" -eq 0 ]
