@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """The scenarios in which devices go, come, sleep and are reset, and memory is short."""
 
+import os
+
 import check_device
 import guest
 from device import DeviceShare
-from scenario import scenario
+from scenario import scenario, tmpfs
 
 # How many events of the scenario soak, unless "make soak" asks for minutes.
 SOAK_EVENTS = 25
@@ -67,7 +69,13 @@ def memory(test):
 @scenario("soak", ours=True)
 def soak(test):
     minutes = asked["minutes"] or 0
-    test.boot("soak", [guest.Share("myfs", test.directory(), ["--xattr"])],
-              limit=900 + 90 * minutes,
-              env={"events": 0 if minutes else SOAK_EVENTS, "minutes": minutes,
-                   "expect_log": BUS + "|virtiofs"})
+    directory = test.directory()
+    os.mkdir(directory + "/sub")
+    with tmpfs(directory + "/sub", "size=4m"):
+        with open(directory + "/sub/file", "w") as file:
+            file.write("sub\n")
+        share = guest.Share("myfs", directory, ["--xattr", "--writeback", "--allow-direct-io",
+                                                "--announce-submounts"])
+        test.boot("soak", [share], images=("base", "load"), limit=900 + 90 * minutes,
+                  env={"events": 0 if minutes else SOAK_EVENTS, "minutes": minutes,
+                       "expect_log": BUS + "|virtiofs|smpboot|I/O error"})

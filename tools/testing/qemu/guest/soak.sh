@@ -10,28 +10,84 @@
 
 STOP=/run/stop
 WRONG=/run/wrong
+WORKER=/run/worker
+KINDS="aio uring direct shared mapped cached threads syncs"
+CPU=/sys/devices/system/cpu/cpu1/online
+CGROUP=/run/cgroup
+GROUP=$CGROUP/group
 
 random()
 {
 	echo $(($(od -An -N2 -tu2 /dev/urandom) % $1))
 }
 
-# writer N: what could be written has to be read again.
+# writer N: what has reached the host has to be read again.
 writer()
 {
 	count=0
 	while [ ! -e $STOP ]; do
 		count=$((count + 1))
 		file=/mnt/work/writer$1.$((count % 4))
-		echo "$1 $count" 2>/dev/null >"$file" || continue
+		echo "$1 $count" | dd of="$file" conv=fsync 2>/dev/null || continue
 		got=$(cat "$file" 2>/dev/null) || continue
 		[ "$got" = "$1 $count" ] || echo "$file: '$got', not '$1 $count'" >>$WRONG
 	done 2>/dev/null
 }
 
+# worker_start: of some kind, in a process group of its own
+worker_start()
+{
+	# shellcheck disable=SC2086 # words
+	set -- $KINDS
+	shift "$(random $#)"
+	setsid sh /guest/worker.sh "$1" /mnt/work/worker >/dev/null 2>&1 &
+	echo $! >$WORKER
+}
+
+worker_kill()
+{
+	kill -9 "-$(cat $WORKER)"
+}
+
+# limit_memory: of a group, whose tasks have to give back what they have
+limit_memory()
+{
+	mkdir -p $CGROUP && mount -t cgroup2 cgroup2 $CGROUP &&
+		echo +memory >$CGROUP/cgroup.subtree_control && mkdir $GROUP &&
+		echo 3M >$GROUP/memory.high
+}
+
+worker_ended()
+{
+	! kill -0 "-$(cat $WORKER)" 2>/dev/null
+}
+
+group_ended()
+{
+	grep -q 'populated 0' $GROUP/cgroup.events
+}
+
+# group_start: a container with less memory than its tasks want
+group_start()
+{
+	for task in 1 2; do
+		(
+			echo 0 >$GROUP/cgroup.procs
+			while :; do
+				ls -lR /mnt
+				dd if=/dev/zero of=/mnt/work/group$task bs=256k count=16
+				cat /mnt/work/group$task
+				sleep 0.1
+			done
+		) >/dev/null 2>&1 &
+	done
+}
+
 loads_start()
 {
 	rm -f $STOP
+	worker_start
+	group_start
 	loads=
 	for n in 1 2 3; do
 		writer $n &
@@ -48,8 +104,10 @@ no_hammer()
 loads_end()
 {
 	touch $STOP
+	worker_kill
+	echo 1 >$GROUP/cgroup.kill
 	# shellcheck disable=SC2086 # a list
-	soon ended $loads && soon no_hammer
+	soon ended $loads && soon no_hammer && soon worker_ended && soon group_ended
 }
 
 # fresh: the share is mounted, by all means but a reboot.
@@ -68,6 +126,13 @@ fresh()
 bound()
 {
 	[ -e "$DRIVER/$1" ] || echo "$1" >$DRIVER/bind
+}
+
+# walk: into the submount, which may fail
+walk()
+{
+	got=$(cat /mnt/sub/file 2>/dev/null) || return 0
+	[ "$got" = sub ] || echo "/mnt/sub/file: '$got'" >>$WRONG
 }
 
 # event N: makes it happen
@@ -93,6 +158,16 @@ event()
 		host plug myfs
 		soon has_tag myfs ;;
 	9)	umount -l /mnt ;;
+	10)	echo 0 >$CPU
+		sleep 0.2
+		echo 1 >$CPU ;;
+	11)	worker_kill
+		worker_start ;;
+	12)	sync -f /mnt ;;
+	13)	walk
+		umount /mnt/sub ;;
+	14)	echo 1 >$GROUP/cgroup.kill
+		group_start ;;
 	esac
 }
 
@@ -103,12 +178,12 @@ events_run()
 	n=0
 	while [ $n -lt "$events" ] || [ "$(cut -d . -f 1 /proc/uptime)" -lt $ends ]; do
 		n=$((n + 1))
-		one=$(random 10)
-		other=$(random 10)
+		one=$(random 15)
+		other=$(random 15)
 		# One at a time can ask the host for something.
-		[ "$other" != 4 ] || other=5
+		[ "$other" != 4 ] && [ "$other" != "$one" ] || other=5
 		echo "event $n: $one $other" >&2
-		if [ "$other" -lt 6 ]; then
+		if [ "$other" -lt 6 ] || [ "$other" -ge 10 ]; then
 			event "$other" >/dev/null 2>&1 &
 			pid=$!
 			event "$one" >/dev/null 2>&1
@@ -127,6 +202,7 @@ claim driver_loads load
 echo 0 >/sys/module/suspend/parameters/pm_test_delay
 echo 1000 >/sys/power/pm_freeze_timeout
 claim share_mounts mount_share
+claim memory_has_limits limit_memory
 mkdir /mnt/work
 : >$WRONG
 loads_start
@@ -136,6 +212,6 @@ claim_equal nothing_was_read_but_what_was_written "$(cat $WRONG)" ""
 rm -rf /mnt/work
 claim share_unmounts umount /mnt
 claim share_mounts_at_last mount_share
-claim_equal nothing_is_left "$(ls -A /mnt)" ""
+claim_equal nothing_is_left "$(ls -A /mnt)" sub
 claim share_unmounts_at_last umount /mnt
 plan
