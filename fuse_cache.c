@@ -105,8 +105,12 @@ static void glue_prune(struct glue_conn *conn)
 		return;
 	memcg = get_mem_cgroup_from_mm(current->mm);
 	list_for_each_entry(fm, &fc->mounts, fc_entry) {
-		if (fm->sb && glue_cache_is_full(conn))
-			glue_prune_sb(conn, fm->sb, memcg);
+		/* The end of a superblock frees its shrinker first, under s_umount */
+		if (!fm->sb || !glue_cache_is_full(conn) ||
+		    !down_read_trylock(&fm->sb->s_umount))
+			continue;
+		glue_prune_sb(conn, fm->sb, memcg);
+		up_read(&fm->sb->s_umount);
 	}
 	mem_cgroup_put(memcg);
 	up_read(&fc->killsb);

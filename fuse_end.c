@@ -52,7 +52,7 @@ struct glue_ends {
 struct workqueue_struct *virtiofs_glue_wq;
 
 /* For completions that may wait for others, all of which have to run at once */
-static struct workqueue_struct *end_wq;
+struct workqueue_struct *virtiofs_end_wq;
 
 /*
  * Memory that is allocated here must not be waited for by writeback that waits for
@@ -94,7 +94,7 @@ static bool ends_give_work(struct fuse_req *req)
 		return false;
 	end->req = req;
 	INIT_WORK(&end->work, end_work);
-	queue_work(end_wq, &end->work);
+	queue_work(virtiofs_end_wq, &end->work);
 	return true;
 }
 
@@ -209,9 +209,9 @@ int virtiofs_glue_init(void)
 					   WQ_PERCPU, 0);
 	if (!virtiofs_glue_wq)
 		return -ENOMEM;
-	end_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM | WQ_PERCPU,
-				 WQ_MAX_ACTIVE);
-	if (!end_wq) {
+	virtiofs_end_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM |
+					  WQ_PERCPU, WQ_MAX_ACTIVE);
+	if (!virtiofs_end_wq) {
 		destroy_workqueue(virtiofs_glue_wq);
 		return -ENOMEM;
 	}
@@ -225,6 +225,6 @@ int virtiofs_glue_init(void)
  */
 void virtiofs_glue_exit(void)
 {
-	destroy_workqueue(end_wq);
+	destroy_workqueue(virtiofs_end_wq);
 	destroy_workqueue(virtiofs_glue_wq);
 }

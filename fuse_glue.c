@@ -111,6 +111,40 @@ static bool glue_alloc_big(struct fuse_req *req)
 }
 
 /**
+ * virtiofs_req_copy() - copy a request whose caller is about to go
+ * @req: the request, which has no pages; its arguments are the caller's own
+ *
+ * Context: the caller; may sleep.
+ * Return: the copy, for virtiofs_req_keep() or kfree().
+ */
+void *virtiofs_req_copy(struct fuse_req *req)
+{
+	void *copy = kzalloc(glue_reply_offset(req, req->args) +
+			     glue_reply_len(req), GFP_NOFS | __GFP_NOFAIL);
+
+	glue_write_request(req, copy);
+	return copy;
+}
+
+/**
+ * virtiofs_req_keep() - have a request do without its caller
+ * @req: a request that the device does not have yet
+ * @args: what its arguments are from here on; only their sizes are used
+ * @copy: of virtiofs_req_copy(), which now belongs to the request
+ *
+ * Context: under the lock of the queue that has the request.
+ */
+void virtiofs_req_keep(struct fuse_req *req, struct fuse_args *args, void *copy)
+{
+	req->args = args;
+	/* A request that is long has a copy already */
+	if (glue_big(req))
+		kfree(copy);
+	else
+		req->out.h.unique = (unsigned long)copy;
+}
+
+/**
  * virtiofs_req_free() - free what a request had besides its buf
  * @req: a request that the device does not have
  *
@@ -533,14 +567,17 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	glue_zero_reply(req);
 	glue_sub_of(req)->orphan = NULL;
 	glue_trace_request(conn, vq, req);
+	/* The mount that it was made for may end in the request's end */
+	if (!sync)
+		glue_set_mount(req, conn->fm);
 	if (unlikely(virtiofs_leave_hold(conn, req))) {
 		virtiofs_watch_requests(conn);
+		if (sync && (current->flags & PF_EXITING))
+			virtiofs_leave_exiting(conn, req);
 	} else if (sync) {
 		virtiofs_plug_flush();
 		glue_submit_sync(conn, vq, req);
 	} else {
-		/* The mount that it was made for may end in the request's end */
-		glue_set_mount(req, conn->fm);
 		virtiofs_plug_submit(vq, &glue_sub_of(req)->link,
 				     glue_is_last(conn, req));
 		virtiofs_watch_requests(conn);

@@ -105,7 +105,7 @@ static int glue_init_result(struct glue_conn *conn, struct fs_context *fsc)
 		return -EPROTONOSUPPORT;
 	}
 	/* The FUSE client had no memory to ask, or was told not to wait */
-	if (!error)
+	if (!error || error == -EINPROGRESS)
 		error = conn->fc->conn_error ? -ENOMEM : -ECONNABORTED;
 	if (error == -ECONNABORTED || error == -ENOTCONN)
 		errorfc(fsc, "tag <%s>: the connection has ended before the server has answered",

@@ -18,6 +18,9 @@
  */
 #define GLUE_AGAIN_DELAY	msecs_to_jiffies(20)
 
+/* How often a caller whose wait was disturbed looks whether it has got a signal */
+#define GLUE_SIGNAL_PERIOD	(HZ / 10)
+
 /**
  * enum glue_interrupt_state - where an INTERRUPT is
  * @GLUE_DUE: to be sent a little later, if the device has the request then
@@ -99,8 +102,7 @@ static struct glue_interrupt *glue_interrupt_new(struct glue_conn *conn,
 {
 	struct glue_interrupt *intr;
 
-	if (READ_ONCE(conn->no_interrupt) || req->in.h.opcode == FUSE_DESTROY ||
-	    !glue_has_signal())
+	if (!glue_has_signal())
 		return NULL;
 	intr = kzalloc_obj(*intr, GFP_NOFS | __GFP_NOFAIL);
 	intr->hiprio.unique = req->in.h.unique;
@@ -189,8 +191,21 @@ static int glue_wait(struct fuse_req *req, struct glue_interrupt *intr)
  */
 int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
 {
-	struct glue_interrupt *intr = glue_interrupt_new(conn, req);
-	int err = glue_wait(req, intr);
+	struct glue_interrupt *intr;
+	int err;
+
+	if (READ_ONCE(conn->no_interrupt) || req->in.h.opcode == FUSE_DESTROY)
+		return wait_event_killable(req->waitq, glue_is_finished(req));
+	/* The FUSE client calls only once, so who has got no signal yet asks again */
+	while (!(intr = glue_interrupt_new(conn, req))) {
+		long left = wait_event_killable_timeout(req->waitq,
+							glue_is_finished(req),
+							GLUE_SIGNAL_PERIOD);
+
+		if (left)
+			return min(left, 0L);
+	}
+	err = glue_wait(req, intr);
 
 	if (intr)
 		glue_interrupt_put(intr);

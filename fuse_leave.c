@@ -18,10 +18,10 @@
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/pid_namespace.h>
-#include <linux/rwsem.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "fuse_conn.h"
 #include "late.h"
@@ -58,6 +58,7 @@ struct glue_loan {
  * @loan: a lookup of the inode that the request is for, or NULL
  * @open: two, as the caller has still to complete the request for itself, and the
  *	device to return it
+ * @completion: completes the request, if its caller is not the one who asks
  * @work: does what is left to be done after both
  * @late: what to give back
  * @giveback: arguments of the request that does
@@ -65,6 +66,7 @@ struct glue_loan {
  * @modifies: the inodes, or 0; the list is under the connection's lock
  * @held: requests that modify one of them as well, under the connection's lock
  * @left: the caller is gone; set once, under the lock of the queue that has @req
+ * @copy: memory for @req if it has to wait on the backlog, or NULL
  * @max: room at @folios
  * @nr: number of @folios
  * @folios: memory that the device may still use, referenced
@@ -77,6 +79,7 @@ struct glue_orphan {
 	struct fuse_args args;
 	struct glue_loan *loan;
 	atomic_t open;
+	struct work_struct completion;
 	struct work_struct work;
 	struct virtiofs_late late;
 	struct fuse_args giveback;
@@ -84,49 +87,23 @@ struct glue_orphan {
 	u64 modifies[GLUE_MODIFIES];
 	struct virtiofs_fifo held;
 	bool left;
+	void *copy;
 	unsigned int max;
 	unsigned int nr;
 	struct folio *folios[] __counted_by(max);
 };
 
-static int glue_is_inode(struct inode *inode, void *nodeid)
-{
-	return get_node_id(inode) == *(u64 *)nodeid;
-}
-
-/* The FUSE client's inode, referenced, if it knows it.  Under fc->killsb. */
-static struct inode *glue_find_inode(struct fuse_conn *fc, u64 nodeid)
-{
-	struct inode *inode = NULL;
-	struct fuse_mount *fm;
-
-	list_for_each_entry(fm, &fc->mounts, fc_entry) {
-		if (fm->sb)
-			inode = ilookup5(fm->sb, nodeid, glue_is_inode,
-					 &nodeid);
-		if (inode)
-			break;
-	}
-	return inode;
-}
-
 /* Take a lookup of the inode, if there is one */
-static bool glue_take_lookup(struct fuse_conn *fc, u64 nodeid)
+static bool glue_take_lookup(struct inode *inode)
 {
-	struct inode *inode = glue_find_inode(fc, nodeid);
-	struct fuse_inode *fi;
+	struct fuse_inode *fi = get_fuse_inode(inode);
 	bool taken;
 
-	if (!inode)
-		return false;
-	fi = get_fuse_inode(inode);
 	spin_lock(&fi->lock);
 	taken = fi->nlookup;
 	if (taken)
 		fi->nlookup--;
 	spin_unlock(&fi->lock);
-	/* The caller of the request has the inode, too */
-	iput(inode);
 	return taken;
 }
 
@@ -148,46 +125,42 @@ static struct glue_loan *glue_find_loan(struct glue_conn *conn, u64 nodeid)
 static void glue_borrow_lookup(struct glue_orphan *orphan, u64 nodeid)
 {
 	struct glue_conn *conn = orphan->conn;
-	struct fuse_conn *fc = conn->fc;
 	struct glue_loan *loan;
+	struct inode *inode;
 
 	if (nodeid == FUSE_ROOT_ID)
 		return;
-	/*
-	 * No mount ends while we have its inode.  The caller may have locks
-	 * that come after this one, and where a mount ends, order is over.
-	 */
-	if (!down_read_trylock(&fc->killsb))
+	inode = virtiofs_cache_find(conn, nodeid);
+	if (!inode)
 		return;
-	mutex_lock(&conn->loans_lock);
-	loan = glue_find_loan(conn, nodeid);
-	if (!loan && glue_take_lookup(fc, nodeid)) {
-		loan = kzalloc_obj(*loan, GFP_NOFS | __GFP_NOFAIL);
-		loan->nodeid = nodeid;
-		list_add(&loan->node, &conn->loans);
+	scoped_guard(mutex, &conn->loans_lock) {
+		loan = glue_find_loan(conn, nodeid);
+		if (!loan && glue_take_lookup(inode)) {
+			loan = kzalloc_obj(*loan, GFP_NOFS | __GFP_NOFAIL);
+			loan->nodeid = nodeid;
+			list_add(&loan->node, &conn->loans);
+		}
+		if (loan)
+			loan->users++;
+		orphan->loan = loan;
 	}
-	if (loan)
-		loan->users++;
-	orphan->loan = loan;
-	mutex_unlock(&conn->loans_lock);
-	up_read(&fc->killsb);
+	/* Its end may wait */
+	iput(inode);
 }
 
 static void glue_return_lookup(struct glue_orphan *orphan)
 {
 	struct glue_conn *conn = orphan->conn;
-	struct fuse_conn *fc = conn->fc;
 	struct glue_loan *loan = orphan->loan;
 	struct inode *inode;
 
 	if (!loan)
 		return;
-	guard(rwsem_read)(&fc->killsb);
 	scoped_guard(mutex, &conn->loans_lock) {
 		if (--loan->users)
 			return;
 		list_del(&loan->node);
-		inode = glue_find_inode(fc, loan->nodeid);
+		inode = virtiofs_cache_find(conn, loan->nodeid);
 		if (inode) {
 			spin_lock(&get_fuse_inode(inode)->lock);
 			get_fuse_inode(inode)->nlookup++;
@@ -203,16 +176,24 @@ static void glue_return_lookup(struct glue_orphan *orphan)
 
 static void glue_orphan_free(struct glue_orphan *orphan)
 {
+	struct glue_conn *conn = orphan->conn;
 	unsigned int i;
 
 	for (i = 0; i < orphan->nr; i++)
 		folio_put(orphan->folios[i]);
+	kfree(orphan->copy);
 	kvfree(orphan);
+	if (atomic_dec_and_test(&conn->nr_orphans))
+		wake_up_var(&conn->nr_orphans);
 }
 
-/* Drop a reference.  The last one is to a request that is complete. */
+/*
+ * Drop a reference.  The last one is to a request that is complete.  The connection goes
+ * by RCU when nobody has a request, which somebody may wait for.
+ */
 static void glue_req_put(struct fuse_req *req)
 {
+	guard(rcu)();
 	if (!refcount_dec_not_one(&req->count))
 		fuse_request_end(req);
 }
@@ -222,7 +203,7 @@ static void glue_giveback_end(GLUE_END_ARGS)
 	struct glue_orphan *orphan = container_of(args, struct glue_orphan,
 						  giveback);
 
-	queue_work(virtiofs_glue_wq, &orphan->work);
+	queue_work(virtiofs_end_wq, &orphan->work);
 }
 
 /* Release a handle or unlock a lock.  Returns true if @work goes on later. */
@@ -268,6 +249,7 @@ static void glue_orphan_work(struct work_struct *work)
 {
 	struct glue_orphan *orphan = container_of(work, struct glue_orphan,
 						  work);
+	struct fuse_req *req;
 
 	/* The server may want to have its handles back before its inodes */
 	if (glue_give_back(orphan))
@@ -277,14 +259,16 @@ static void glue_orphan_work(struct work_struct *work)
 	if (orphan->late.forget)
 		virtiofs_conn_forget(orphan->conn, orphan->late.forget, 1);
 	glue_return_lookup(orphan);
-	glue_req_put(orphan->req);
+	req = orphan->req;
 	glue_orphan_free(orphan);
+	/* The connection stays for the request */
+	glue_req_put(req);
 }
 
 static void glue_orphan_close(struct glue_orphan *orphan)
 {
 	if (atomic_dec_and_test(&orphan->open))
-		queue_work(virtiofs_glue_wq, &orphan->work);
+		queue_work(virtiofs_end_wq, &orphan->work);
 }
 
 /* The inodes that a request modifies, as far as it names them */
@@ -543,6 +527,7 @@ static bool glue_may_leave(struct glue_conn *conn, struct fuse_req *req)
  * struct glue_leaver - a caller that is about to abandon its request
  * @conn: the connection
  * @req: the request; referenced if it is in the background
+ * @background: it is, and so its arguments are there only under a lock
  * @modifies: see struct glue_orphan
  * @nr_pages: number of its pages
  *
@@ -552,6 +537,7 @@ static bool glue_may_leave(struct glue_conn *conn, struct fuse_req *req)
 struct glue_leaver {
 	struct glue_conn *conn;
 	struct fuse_req *req;
+	bool background;
 	u64 modifies[GLUE_MODIFIES];
 	unsigned int nr_pages;
 };
@@ -562,9 +548,25 @@ static void glue_leaver_init(struct glue_leaver *leaver, struct fuse_req *req)
 	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
 
 	leaver->req = req;
+	leaver->background = test_bit(FR_BACKGROUND, &req->flags);
 	leaver->nr_pages = args->in_pages || args->out_pages ?
 			   glue_nr_pages(ap) : 0;
 	glue_modified(req, leaver->modifies);
+}
+
+/*
+ * Complete the request for its caller.  Direct I/O in the background may block then, so
+ * it has a work of its own; the list that others would share is the device's part here.
+ */
+static void glue_orphan_complete(struct work_struct *work)
+{
+	struct glue_orphan *orphan = container_of(work, struct glue_orphan,
+						  completion);
+	unsigned int noio = memalloc_noio_save();
+
+	fuse_request_end(orphan->req);
+	memalloc_noio_restore(noio);
+	glue_orphan_close(orphan);
 }
 
 /* A task that is killed must not stay because memory is short */
@@ -577,8 +579,13 @@ static struct glue_orphan *glue_orphan_new(struct glue_leaver *leaver)
 	orphan->max = leaver->nr_pages;
 	orphan->conn = leaver->conn;
 	orphan->req = leaver->req;
+	atomic_inc(&orphan->conn->nr_orphans);
 	refcount_inc(&orphan->req->count);
+	/* The mount of the caller may end before the orphan does */
+	if (!leaver->background)
+		glue_set_mount(orphan->req, orphan->conn->fm);
 	atomic_set(&orphan->open, 2);
+	INIT_WORK(&orphan->completion, glue_orphan_complete);
 	INIT_WORK(&orphan->work, glue_orphan_work);
 	INIT_LIST_HEAD(&orphan->node);
 	memcpy(orphan->modifies, leaver->modifies, sizeof(orphan->modifies));
@@ -617,84 +624,112 @@ static bool glue_leave_locked(struct llist_node *link, u64 since, void *arg)
 		return true;
 	orphan->args = *req->args;
 	orphan->left = true;
-	/* The mount of the caller may end before the request does */
-	glue_set_mount(req, orphan->conn->fm);
 	glue_sub_of(req)->orphan = orphan;
 	return true;
 }
 
-/* Complete @req for its caller, which does not wait for the device any more */
-static void glue_interrupted(struct fuse_req *req)
+/*
+ * See virtiofs_scan_fn.  The same for a request on the backlog that the server has to
+ * get nevertheless, in its place: what is left of its arguments is a copy.
+ */
+static bool glue_leave_waiting(struct llist_node *link, u64 since, void *arg)
+{
+	struct glue_orphan *orphan = arg;
+	struct fuse_req *req = glue_req_of(link);
+
+	if (req != orphan->req)
+		return false;
+	orphan->args = *req->args;
+	orphan->left = true;
+	virtiofs_req_keep(req, &orphan->args, orphan->copy);
+	orphan->copy = NULL;
+	glue_sub_of(req)->orphan = orphan;
+	return true;
+}
+
+/* The caller does not wait for the device any more */
+static void glue_set_interrupted(struct fuse_req *req)
 {
 	req->out.h.error = -EINTR;
 	clear_bit(FR_SENT, &req->flags);
-	fuse_request_end(req);
 }
 
-/*
- * The device has never had @req.  If it is to give something back, that has to
- * be done nevertheless.
- */
+/* The device has never had the request, and never will */
 static void glue_cancelled(struct glue_leaver *leaver)
 {
-	const struct fuse_in_arg *arg = &leaver->req->args->in_args[0];
-	struct glue_conn *conn = leaver->conn;
 	struct fuse_req *req = leaver->req;
-	struct glue_orphan *orphan = NULL;
 
-	trace_virtiofs_reply(conn->session->tag, req->in.h.unique,
+	trace_virtiofs_reply(leaver->conn->session->tag, req->in.h.unique,
 			     req->in.h.opcode, -EINTR, 0, 0);
 	virtiofs_req_free(req);
-	INIT_LIST_HEAD(&req->list);
+	glue_set_interrupted(req);
+	virtiofs_end(leaver->conn, req);
+}
+
+/* Handles and locks are given back even if nobody waits for that */
+static bool glue_is_giveback(struct fuse_req *req)
+{
 	switch (req->in.h.opcode) {
 	case FUSE_FLUSH:
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
-		orphan = glue_orphan_new(leaver);
-		orphan->late.opcode = req->in.h.opcode;
-		orphan->late.nodeid = req->in.h.nodeid;
-		orphan->late.len = min(arg->size, sizeof(orphan->late.arg));
-		memcpy(orphan->late.arg, arg->value, orphan->late.len);
-		glue_borrow_lookup(orphan, req->in.h.nodeid);
+		return true;
+	default:
+		return false;
 	}
-	glue_interrupted(req);
-	if (orphan)
-		queue_work(virtiofs_glue_wq, &orphan->work);
+}
+
+static void glue_leave_queue(struct glue_orphan *orphan)
+{
+	struct virtiofs_vqs *vqs = orphan->conn->session->vqs;
+	struct fuse_req *req = orphan->req;
+
+	if (glue_is_giveback(req)) {
+		orphan->copy = virtiofs_req_copy(req);
+		if (virtiofs_vqs_scan_backlog(vqs, glue_leave_waiting, orphan))
+			return;
+	}
+	virtiofs_vqs_has(vqs, &glue_sub_of(req)->link, glue_leave_locked,
+			 orphan);
 }
 
 /*
  * The caller has been killed.  Let it go, if that is safe.  Returns true if its
- * request is complete.
+ * request is complete, or about to be.
  */
 static bool glue_leave(struct glue_leaver *leaver)
 {
 	struct glue_conn *conn = leaver->conn;
 	struct fuse_req *req = leaver->req;
-	struct llist_node *link = &glue_sub_of(req)->link;
 	struct glue_orphan *orphan;
 
-	if (virtiofs_vqs_cancel(conn->session->vqs, link) ||
-	    glue_cancel_held(conn, req)) {
+	if (!glue_is_giveback(req) &&
+	    (virtiofs_vqs_cancel(conn->session->vqs, &glue_sub_of(req)->link) ||
+	     glue_cancel_held(conn, req))) {
 		glue_cancelled(leaver);
 		return true;
 	}
-	/* Arguments that are not the caller's own may be gone by now */
-	if (!test_bit(FR_BACKGROUND, &req->flags) && !glue_may_leave(conn, req))
+	if (!leaver->background && !glue_may_leave(conn, req))
 		return false;
 	orphan = glue_orphan_new(leaver);
 	glue_borrow_lookup(orphan, req->in.h.nodeid);
 	/* First, as whoever sees that the caller is gone may modify its inode */
 	glue_orphan_hold(orphan);
-	virtiofs_vqs_has(conn->session->vqs, link, glue_leave_locked, orphan);
+	glue_leave_queue(orphan);
 	if (!orphan->left) {
 		glue_orphan_release(orphan);
-		/* Not here: the caller may have locks that come after the FUSE client's */
-		queue_work(virtiofs_glue_wq, &orphan->work);
+		/* Not here, as the end of an inode may wait for others */
+		queue_work(virtiofs_end_wq, &orphan->work);
 		return false;
 	}
 	trace_virtiofs_leave(conn->session->tag, req->in.h.unique,
 			     req->in.h.opcode);
-	glue_interrupted(req);
+	glue_set_interrupted(req);
+	if (leaver->background) {
+		queue_work(virtiofs_end_wq, &orphan->completion);
+		return true;
+	}
+	fuse_request_end(req);
 	glue_orphan_close(orphan);
 	return true;
 }
@@ -812,15 +847,16 @@ static bool glue_find_held(struct glue_leaver *leaver)
 
 /**
  * virtiofs_leave_killed() - let callers go that nobody tells of their signals
- * @conn: the connection
+ * @work: of the connection; the watch queues it, and must not wait for it
  *
  * Direct I/O may be sent in the background, and its caller waits for all of it
  * without an eye on signals.
  *
  * Context: process context, may sleep.
  */
-void virtiofs_leave_killed(struct glue_conn *conn)
+void virtiofs_leave_killed(struct work_struct *work)
 {
+	struct glue_conn *conn = container_of(work, struct glue_conn, leave);
 	struct virtiofs_vqs *vqs = conn->session->vqs;
 	struct glue_leaver leaver = { .conn = conn };
 	bool left;
@@ -834,4 +870,17 @@ void virtiofs_leave_killed(struct glue_conn *conn)
 		if (!left)
 			return;
 	}
+}
+
+/**
+ * virtiofs_leave_wait() - wait until orphans have given back what they have
+ * @conn: a connection that nobody uses any more, and whose queues have nothing to do
+ *
+ * The wait is bounded as that of virtiofs_vqs_drain() is.
+ *
+ * Context: process context, sleeps.
+ */
+void virtiofs_leave_wait(struct glue_conn *conn)
+{
+	wait_var_event(&conn->nr_orphans, !atomic_read(&conn->nr_orphans));
 }

@@ -157,6 +157,7 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 	}
 	conn->session = session;
 	conn->stuck = U64_MAX;
+	conn->init_error = -EINPROGRESS;
 	xa_init(&conn->sbs);
 	init_waitqueue_func_entry(&conn->abort_entry, glue_abort);
 	INIT_LIST_HEAD(&conn->abort_entry.entry);
@@ -461,17 +462,23 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 	if (IS_ENABLED(CONFIG_FUSE_DAX))
 		fuse_dax_cancel_work(fm->fc);
 
-	/* The FUSE client aborts the connection in the end, which is no abort */
-	remove_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	virtiofs_watch_begin_unmount(conn);
 
 	/* Whoever mounts does not wait for a session any more */
-	if (!virtiofs_init_is_over(conn))
+	if (conn->init_error == -EINPROGRESS)
 		virtiofs_vqs_kill(conn->session->vqs);
 
 	/* DESTROY overtakes nothing, and the host forgets all inodes then */
 	WRITE_ONCE(conn->closed, true);
 	virtiofs_vqs_drain(conn->session->vqs);
+	virtiofs_leave_wait(conn);
+	/* Those that the FUSE client has kept back come when others are complete */
+	while (glue_has_requests(fm->fc)) {
+		schedule_timeout_uninterruptible(1);
+		virtiofs_vqs_drain(conn->session->vqs);
+	}
+	/* The FUSE client aborts the connection in the end, which is no abort */
+	remove_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	fuse_conn_destroy(fm);
 
 	virtiofs_watch_end_unmount(conn);
@@ -489,7 +496,7 @@ static void glue_conn_destroy(struct fuse_mount *fm)
  * mount has failed, and there was neither.
  *
  * Context: process context, sleeps until the device has answered DESTROY, or
- * has shown no progress for GLUE_UMOUNT_PATIENCE and was reset.  While the session
+ * has shown no progress for 30 seconds and was reset.  While the session
  * goes on for other superblocks, until it has answered what keeps inodes of @sb.
  */
 void virtiofs_glue_kill_sb(struct super_block *sb)

@@ -19,8 +19,8 @@
 /* How old a request is when the device is said not to respond, in seconds */
 #define GLUE_SLOW		30
 
-/* How long the device may show no progress while its session is ended */
-#define GLUE_UMOUNT_PATIENCE	(30 * HZ)
+/* How often the device may show no progress while its session ends */
+#define GLUE_PATIENCE		30
 
 /**
  * struct glue_oldest - the oldest of the requests that have to be answered soon
@@ -133,7 +133,7 @@ static void glue_watch_work(struct work_struct *work)
 	unsigned int age = 0;
 
 	virtiofs_vqs_reap(conn->session->vqs);
-	virtiofs_leave_killed(conn);
+	queue_work(virtiofs_end_wq, &conn->leave);
 	virtiofs_vqs_scan(conn->session->vqs, glue_find_oldest, &oldest);
 	glue_add_blocked(conn, &oldest, now);
 	glue_add_hiprio(conn, &oldest, now);
@@ -161,17 +161,22 @@ static void glue_watchdog(struct work_struct *work)
 {
 	struct glue_conn *conn = container_of(to_delayed_work(work),
 					      struct glue_conn, watchdog);
-	u64 completed = virtiofs_vqs_completed(conn->session->vqs);
+	struct virtiofs_vqs *vqs = conn->session->vqs;
+	u64 completed;
 
-	if (completed == conn->completed) {
+	/* An interrupt may not come */
+	virtiofs_vqs_reap(vqs);
+	completed = virtiofs_vqs_completed(vqs);
+	if (completed != conn->completed)
+		conn->stalled = 0;
+	conn->completed = completed;
+	if (++conn->stalled == GLUE_PATIENCE) {
 		pr_warn("virtiofs: %s: no answer during unmount, resetting the device\n",
 			conn->session->tag);
-		virtiofs_vqs_kill_async(conn->session->vqs);
-		return;
+		virtiofs_vqs_kill_async(vqs);
 	}
-	conn->completed = completed;
 	queue_delayed_work(virtiofs_glue_wq, &conn->watchdog,
-			   GLUE_UMOUNT_PATIENCE);
+			   GLUE_WATCH_PERIOD);
 }
 
 /**
@@ -181,6 +186,7 @@ static void glue_watchdog(struct work_struct *work)
 void virtiofs_watch_init(struct glue_conn *conn)
 {
 	INIT_DELAYED_WORK(&conn->watch, glue_watch_work);
+	INIT_WORK(&conn->leave, virtiofs_leave_killed);
 	INIT_DELAYED_WORK(&conn->watchdog, glue_watchdog);
 }
 
@@ -201,13 +207,14 @@ void virtiofs_watch_requests(struct glue_conn *conn)
  * virtiofs_watch_begin_unmount() - have the end of a session end
  * @conn: the connection
  *
- * Kills the queues if nothing completes for GLUE_UMOUNT_PATIENCE.
+ * Reaps each second, and kills the queues if nothing completes GLUE_PATIENCE times.
  */
 void virtiofs_watch_begin_unmount(struct glue_conn *conn)
 {
 	conn->completed = virtiofs_vqs_completed(conn->session->vqs);
+	conn->stalled = 0;
 	queue_delayed_work(virtiofs_glue_wq, &conn->watchdog,
-			   GLUE_UMOUNT_PATIENCE);
+			   GLUE_WATCH_PERIOD);
 }
 
 /**
@@ -230,4 +237,8 @@ void virtiofs_watch_end_unmount(struct glue_conn *conn)
 void virtiofs_watch_stop(struct glue_conn *conn)
 {
 	cancel_delayed_work_sync(&conn->watch);
+	cancel_work_sync(&conn->leave);
+	/* The next session may have the same queues */
+	if (conn->slow)
+		virtiofs_vqs_set_responding(conn->session->vqs, true);
 }

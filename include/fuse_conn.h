@@ -33,7 +33,7 @@ struct glue_orphan;
  * @fc: the FUSE client's connection, which ends after this; init-only
  * @fm: the mount that is no submount; ends as the last one, which may be earlier
  *	than the connection does; init-only
- * @init_error: what FUSE_INIT has ended with
+ * @init_error: what FUSE_INIT has ended with, or -EINPROGRESS
  * @init_major: version of the protocol that the server speaks, if it has said
  * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
@@ -47,17 +47,20 @@ struct glue_orphan;
  * @max_inodes: most of them that are to be there when not all are in use, or 0
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
  * @watch: looks after requests in flight, as long as there are any
+ * @leave: lets killed callers go, at the word of @watch
  * @slow: the device was said not to respond; of @watch alone
  * @blocked: id of the request that waits the longest to get to the device, or 0; of
  *	@watch alone
  * @blocked_since: when @watch first saw that, in nanoseconds of ktime_get_ns()
  * @watchdog: kills the queues when the end of the session makes no progress
- * @completed: number of requests that had ended when @watchdog last looked
+ * @completed: number of requests that were complete when @watchdog last looked
+ * @stalled: how often it was the same
  * @stuck: number of requests that had ended when a task that exits lost its
  *	patience, or U64_MAX
- * @loans_lock: protects @loans; inside of the FUSE client's killsb
+ * @loans_lock: protects @loans
  * @loans: lookups that the FUSE client has lent
  * @orphans: those that modify an inode, under @lock
+ * @nr_orphans: number of all of them, whose last work is not done
  * @ends: completions that were left to workers
  * @lock: protects the INTERRUPTs of all requests, and orphans.  Taken under the
  *	FUSE client's locks; no queue's lock is taken under it.
@@ -82,15 +85,18 @@ struct glue_conn {
 	unsigned int max_inodes;
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watch;
+	struct work_struct leave;
 	bool slow;
 	u64 blocked;
 	u64 blocked_since;
 	struct delayed_work watchdog;
 	u64 completed;
+	unsigned int stalled;
 	u64 stuck;
 	struct mutex loans_lock; /* of @loans */
 	struct list_head loans;
 	struct list_head orphans;
+	atomic_t nr_orphans;
 	struct glue_ends __percpu *ends;
 	spinlock_t lock; /* of INTERRUPTs and orphans */
 };
@@ -145,11 +151,14 @@ int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
 		       struct glue_conn *conn, struct virtiofs_buf *buf);
 void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
 			 struct virtiofs_buf *buf);
+void *virtiofs_req_copy(struct fuse_req *req);
+void virtiofs_req_keep(struct fuse_req *req, struct fuse_args *args, void *copy);
 void virtiofs_req_free(struct fuse_req *req);
 void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
 
 /* fuse_end.c: completions that may block */
 extern struct workqueue_struct *virtiofs_glue_wq;
+extern struct workqueue_struct *virtiofs_end_wq;
 
 struct glue_ends __percpu *virtiofs_ends_alloc(void);
 void virtiofs_ends_free(struct glue_ends __percpu *all);
@@ -167,8 +176,9 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);
 /* fuse_leave.c: callers that do not wait */
 void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);
 void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req);
-void virtiofs_leave_killed(struct glue_conn *conn);
+void virtiofs_leave_killed(struct work_struct *work);
 bool virtiofs_leave_hold(struct glue_conn *conn, struct fuse_req *req);
+void virtiofs_leave_wait(struct glue_conn *conn);
 void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 			 int error);
 

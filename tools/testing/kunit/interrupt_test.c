@@ -371,6 +371,19 @@ static void what_is_no_signal_is_not_told(struct kunit *test)
 	expect_result(mock, caller, 0);
 }
 
+static void signal_after_a_disturbance_is_told(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, 16);
+	struct caller *caller = new_callers(test);
+
+	call(mock, caller);
+	disturb_caller(mock, caller);
+	send_sig(SIGUSR1, caller->task, 1);
+	expect_interrupts(mock, 1);
+	answer(mock, 0, -EINTR);
+	expect_result(mock, caller, -EINTR);
+}
+
 static void ignored_interrupt_is_not_repeated(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, 16);
@@ -579,6 +592,7 @@ static struct kunit_case interrupt_cases[] = {
 	KUNIT_CASE(interrupt_wire_format),
 	KUNIT_CASE(honoured_interrupt_ends_the_call),
 	KUNIT_CASE(what_is_no_signal_is_not_told),
+	KUNIT_CASE(signal_after_a_disturbance_is_told),
 	KUNIT_CASE(ignored_interrupt_is_not_repeated),
 	KUNIT_CASE(interrupt_is_repeated_when_asked_for),
 	KUNIT_CASE(one_interrupt_at_a_time),
