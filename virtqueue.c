@@ -12,6 +12,8 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include "virtiofs_trace.h"
 #include "virtqueue_internal.h"
@@ -223,8 +225,9 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 		/* With an empty ring it is too long, and will be at the next try */
 		if (list_empty(&vq->in_ring))
 			break;
-		/* For want of memory it needed more descriptors, unless there are none */
-		if (vq->ring->num_free)
+		/* One would do, but for that there was no memory */
+		if (vq->ring->num_free &&
+		    virtio_has_feature(vq->vqs->vdev, VIRTIO_RING_F_INDIRECT_DESC))
 			vq_retry_later(vq);
 		return false;
 	case -EIO:
@@ -785,6 +788,7 @@ static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 {
 	lockdep_assert_held(&vq->lock);
 
+	vq->reaping = false;
 	if (vq->nr_in_ring && !vq->dead && !vq->callbacks) {
 		vq_reap(vq);
 		vq->reaping = !list_empty(&vq->taken);
@@ -792,7 +796,8 @@ static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
 			virtiofs_vq_arm(vq);
 	}
 	list_splice_tail_init(&vq->taken, batch);
-	vq->reaping = !list_empty(batch);
+	/* Or there is room for the backlog, from what was taken as callbacks were enabled */
+	vq->reaping |= !list_empty(batch);
 }
 
 /* Returns true if the worker has to look again */

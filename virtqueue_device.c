@@ -402,12 +402,15 @@ void virtiofs_vqs_check_async(struct virtiofs_vqs *vqs)
  * virtiofs_vqs_flush_kill() - wait for the calls of the two above so far
  * @vqs: the queues
  *
+ * And for a virtiofs_vqs_kill() under way.
+ *
  * Context: process context, sleeps for a reset of the device.
  */
 void virtiofs_vqs_flush_kill(struct virtiofs_vqs *vqs)
 {
 	flush_work(&vqs->kill_work);
 	flush_work(&vqs->check_work);
+	virtiofs_vqs_are_dead(vqs);
 }
 
 /**
