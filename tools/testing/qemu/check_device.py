@@ -91,8 +91,9 @@ def device_killed(test):
 
 @scenario("device-owner")
 def device_owner(test):
-    run(test, "device-owner", DeviceShare("myfs", test.directory(), queues=1,
-                                          options=["--timeout", "0"]), smp=2)
+    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
+    run(test, "device-owner", share, smp=2,
+        env={"expect_log": "virtiofs: myfs: (not responding|responding)"})
 
 
 @scenario("device-spurious", ours=True)
