@@ -15,8 +15,9 @@
 /* Has every WRITE of the page cache ended?  Not all kernels mark the pages until then. */
 static bool dirty_is_written(struct fuse_inode *fi)
 {
-	guard(spinlock)(&fi->lock);
-	return !fi->writectr && list_empty(&fi->queued_writes);
+	scoped_guard(spinlock, &fi->lock)
+		return !fi->writectr && list_empty(&fi->queued_writes);
+	return false;
 }
 
 /*

@@ -84,12 +84,15 @@ static void glue_interrupt_done(struct virtiofs_interrupt *hiprio, int error)
  */
 static bool glue_has_signal(void)
 {
+	/* A task that runs has its own */
+	struct sighand_struct *sighand = rcu_dereference_protected(current->sighand, 1);
 	sigset_t pending;
 
-	guard(spinlock_irq)(&current->sighand->siglock);
+	spin_lock_irq(&sighand->siglock);
 	sigorsets(&pending, &current->pending.signal,
 		  &current->signal->shared_pending.signal);
 	sigandnsets(&pending, &pending, &current->blocked);
+	spin_unlock_irq(&sighand->siglock);
 	return !sigisemptyset(&pending);
 }
 
@@ -151,23 +154,25 @@ static void glue_interrupt_send(struct glue_interrupt *intr)
 
 static bool glue_interrupt_is_due(struct glue_interrupt *intr)
 {
-	return intr && READ_ONCE(intr->state) == GLUE_DUE &&
+	return READ_ONCE(intr->state) == GLUE_DUE &&
 	       !READ_ONCE(intr->conn->no_interrupt);
 }
 
 /* Returns 0 if @req is complete, -ERESTARTSYS if its caller was killed */
 static int glue_wait(struct fuse_req *req, struct glue_interrupt *intr)
 {
-	long left;
+	long left, delay;
 	bool due;
 
-	if (intr && glue_is_in_flight(intr->conn, req))
+	if (glue_is_in_flight(intr->conn, req))
 		glue_interrupt_send(intr);
 	for (;;) {
 		due = glue_interrupt_is_due(intr);
+		delay = due ? GLUE_AGAIN_DELAY : MAX_SCHEDULE_TIMEOUT;
 		left = wait_event_killable_timeout(req->waitq,
-			glue_is_finished(req) || due != glue_interrupt_is_due(intr),
-			due ? GLUE_AGAIN_DELAY : MAX_SCHEDULE_TIMEOUT);
+						   glue_is_finished(req) ||
+						   due != glue_interrupt_is_due(intr),
+						   delay);
 		if (left < 0 || glue_is_finished(req))
 			return min(left, 0L);
 		/* The whole delay is over */
@@ -206,8 +211,6 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
 			return min(left, 0L);
 	}
 	err = glue_wait(req, intr);
-
-	if (intr)
-		glue_interrupt_put(intr);
+	glue_interrupt_put(intr);
 	return err;
 }

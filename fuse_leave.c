@@ -347,12 +347,13 @@ bool virtiofs_leave_hold(struct glue_conn *conn, struct fuse_req *req)
 	if (likely(list_empty(&conn->orphans)))
 		return false;
 	glue_modified(req, inodes);
-	guard(spinlock)(&conn->lock);
-	list_for_each_entry(orphan, &conn->orphans, node) {
-		if (!glue_modifies_any(orphan, inodes))
-			continue;
-		fifo_push(&orphan->held, &glue_sub_of(req)->link);
-		return true;
+	scoped_guard(spinlock, &conn->lock) {
+		list_for_each_entry(orphan, &conn->orphans, node) {
+			if (!glue_modifies_any(orphan, inodes))
+				continue;
+			fifo_push(&orphan->held, &glue_sub_of(req)->link);
+			return true;
+		}
 	}
 	return false;
 }
@@ -362,10 +363,11 @@ static bool glue_cancel_held(struct glue_conn *conn, struct fuse_req *req)
 {
 	struct glue_orphan *orphan;
 
-	guard(spinlock)(&conn->lock);
-	list_for_each_entry(orphan, &conn->orphans, node) {
-		if (fifo_remove(&orphan->held, &glue_sub_of(req)->link))
-			return true;
+	scoped_guard(spinlock, &conn->lock) {
+		list_for_each_entry(orphan, &conn->orphans, node) {
+			if (fifo_remove(&orphan->held, &glue_sub_of(req)->link))
+				return true;
+		}
 	}
 	return false;
 }
@@ -375,8 +377,8 @@ static void glue_orphan_hold(struct glue_orphan *orphan)
 {
 	if (!orphan->modifies[0])
 		return;
-	guard(spinlock)(&orphan->conn->lock);
-	list_add_tail(&orphan->node, &orphan->conn->orphans);
+	scoped_guard(spinlock, &orphan->conn->lock)
+		list_add_tail(&orphan->node, &orphan->conn->orphans);
 }
 
 /* The orphan is over: what it has held goes to the device */
@@ -835,11 +837,12 @@ static bool glue_find_held(struct glue_leaver *leaver)
 	struct glue_orphan *orphan;
 	struct llist_node *link;
 
-	guard(spinlock)(&conn->lock);
-	list_for_each_entry(orphan, &conn->orphans, node) {
-		for (link = orphan->held.first; link; link = link->next) {
-			if (glue_find_waiting(link, 0, leaver))
-				return true;
+	scoped_guard(spinlock, &conn->lock) {
+		list_for_each_entry(orphan, &conn->orphans, node) {
+			for (link = orphan->held.first; link; link = link->next) {
+				if (glue_find_waiting(link, 0, leaver))
+					return true;
+			}
 		}
 	}
 	return false;

@@ -299,6 +299,7 @@ static void glue_set_limits(struct backing_dev_info *bdi)
  */
 static void glue_set_born(struct super_block *sb)
 {
+	/* Whoever finds it born finds all of it */
 	smp_store_release(&sb->s_flags, sb->s_flags | SB_ACTIVE | SB_BORN);
 	/* Pairs with the barrier between a waiter's enqueueing and its look */
 	smp_mb();

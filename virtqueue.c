@@ -60,35 +60,18 @@ void virtiofs_vq_unlock_wake(struct virtiofs_vq *vq, unsigned long flags)
 	preempt_enable();
 }
 
-/* Memory of one host region at least: regions are plugged by sections, and differ by node */
-#ifdef CONFIG_SPARSEMEM
-static unsigned long sgl_section(unsigned long pfn)
-{
-	return pfn_to_section_nr(pfn);
-}
-
+/* A section lies in one memory region of the host: regions are plugged by sections */
 static unsigned long sgl_section_end(unsigned long pfn)
 {
-	return ALIGN(pfn + 1, PAGES_PER_SECTION);
+	return ALIGN(pfn + 1, VIRTIOFS_PAGES_PER_SECTION);
 }
-#else
-static unsigned long sgl_section(unsigned long pfn)
-{
-	return 0;
-}
-
-static unsigned long sgl_section_end(unsigned long pfn)
-{
-	return ULONG_MAX >> PAGE_SHIFT;
-}
-#endif
 
 static bool sg_follows(struct scatterlist *last, struct page *page,
 		       unsigned int offset)
 {
 	return sg_phys(last) + last->length == page_to_phys(page) + offset &&
-	       sgl_section(page_to_pfn(sg_page(last))) ==
-	       sgl_section(page_to_pfn(page)) &&
+	       sgl_section_end(page_to_pfn(sg_page(last))) ==
+	       sgl_section_end(page_to_pfn(page)) &&
 	       page_to_nid(sg_page(last)) == page_to_nid(page);
 }
 

@@ -464,10 +464,11 @@ static bool vq_scan_backlog(struct virtiofs_vq *vq, virtiofs_scan_fn fn,
 {
 	struct llist_node *link;
 
-	guard(vq)(vq);
-	for (link = vq->backlog.first; link; link = link->next) {
-		if (fn(link, 0, arg))
-			return true;
+	scoped_guard(vq, vq) {
+		for (link = vq->backlog.first; link; link = link->next) {
+			if (fn(link, 0, arg))
+				return true;
+		}
 	}
 	return false;
 }
@@ -498,11 +499,12 @@ static bool vq_has(struct virtiofs_vq *vq, struct llist_node *link,
 {
 	struct virtiofs_buf *buf;
 
-	guard(vq)(vq);
-	list_for_each_entry(buf, &vq->in_ring, node) {
-		if (buf->link == link) {
-			fn(link, buf->since, arg);
-			return true;
+	scoped_guard(vq, vq) {
+		list_for_each_entry(buf, &vq->in_ring, node) {
+			if (buf->link == link) {
+				fn(link, buf->since, arg);
+				return true;
+			}
 		}
 	}
 	return false;
@@ -585,10 +587,15 @@ void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns)
 u64 virtiofs_vq_oldest(struct virtiofs_vq *vq)
 {
 	struct virtiofs_buf *buf;
+	u64 since = 0;
 
-	guard(vq)(vq);
-	buf = list_first_entry_or_null(&vq->in_ring, struct virtiofs_buf, node);
-	return buf ? ktime_get_ns() - buf->since : 0;
+	scoped_guard(vq, vq) {
+		buf = list_first_entry_or_null(&vq->in_ring,
+					       struct virtiofs_buf, node);
+		if (buf)
+			since = buf->since;
+	}
+	return since ? ktime_get_ns() - since : 0;
 }
 
 /**

@@ -40,6 +40,13 @@ static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 #define VIRTIOFS_RESET_METHODS(prepare, done)
 #endif
 
+/* Without a sparse map, memory is in one piece and cannot be plugged */
+#ifdef CONFIG_SPARSEMEM
+#define VIRTIOFS_PAGES_PER_SECTION	PAGES_PER_SECTION
+#else
+#define VIRTIOFS_PAGES_PER_SECTION	(1UL << (BITS_PER_LONG - 1 - PAGE_SHIFT))
+#endif
+
 #ifndef VIRTIOFS_HAVE_WQ_PERCPU
 #define WQ_PERCPU	0
 #endif

@@ -84,8 +84,8 @@ tight()
 	cat $CGROUPS/tight/memory.current >$CGROUPS/tight/memory.max
 	for n in $(seq 300); do
 		ended $pid && break
-		mkdir -p /run/bound/$n
-		mount --bind /mnt/sub /run/bound/$n
+		mkdir -p "/run/bound/$n"
+		mount --bind /mnt/sub "/run/bound/$n"
 		umount -l /mnt/sub
 	done
 	claim "$1: task_is_killed" ended $pid
