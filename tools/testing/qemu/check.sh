@@ -30,17 +30,28 @@ case $VARIANT in
 	need_variant "$VARIANT"
 	ONLY=${ONLY:-$SMOKE} ;;
 esac
+# wants SCENARIO...: is one of them to run?
+wants()
+{
+	local name
+
+	for name; do
+		[[ $name =~ ${ONLY:-} ]] || continue
+		[ -n "${EXCEPT:-}" ] && [[ $name =~ $EXCEPT ]] || return 0
+	done
+	return 1
+}
+
 for kernel in ${KERNELS:-7.3 6.12}; do
 	need_kernel "$kernel"
 	name=$kernel${VARIANT:+-$VARIANT}
 	names+=("$name")
 	trees+=("$name")
 	[ "$DRIVER" = mainline ] && continue
-	case $VARIANT in
-	""|debug) trees+=("$name-intree") ;;
-	esac
+	# With the driver built in, for those that boot such a kernel
+	! wants builtin rootfs || trees+=("$name-intree")
 	# The scenario kunit-uml is for the first one
-	[ -n "$VARIANT" ] || uml=("${uml[0]:-$kernel-uml}")
+	[ -n "$VARIANT" ] || ! wants kunit-uml || uml=("${uml[0]:-$kernel-uml}")
 done
 (prepare "${trees[@]}" && prepare_kernels "${uml[@]}" && "$HERE/debian.sh")
 
