@@ -328,6 +328,15 @@ static int change_mode(struct file *file)
 	return err;
 }
 
+/* A caller that was killed has left a modification of "2" to the device */
+static void leave_modification(struct mock_device *mock, struct caller *caller)
+{
+	call(mock, caller, "2", change_mode);
+	expect_held(mock, 1);
+	send_sig(SIGKILL, caller->task, 1);
+	expect_result(mock, caller, -EINTR);
+}
+
 /* A stack goes to another task when its task is over */
 static void killed_reader_does_not_leave_its_stack_to_the_device(struct kunit *test)
 {
@@ -346,12 +355,8 @@ static void killed_reader_does_not_leave_its_stack_to_the_device(struct kunit *t
 static void killed_caller_leaves_what_has_no_payload(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
-	struct caller *caller = new_callers(test);
 
-	call(mock, caller, "2", change_mode);
-	expect_held(mock, 1);
-	send_sig(SIGKILL, caller->task, 1);
-	expect_result(mock, caller, -EINTR);
+	leave_modification(mock, new_callers(test));
 	answer(mock, 0);
 }
 
@@ -360,11 +365,7 @@ static void modification_waits_for_what_was_left_of_the_last(struct kunit *test)
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
 	struct caller *callers = new_callers(test);
 
-	call(mock, &callers[0], "2", change_mode);
-	expect_held(mock, 1);
-	send_sig(SIGKILL, callers[0].task, 1);
-	expect_result(mock, &callers[0], -EINTR);
-
+	leave_modification(mock, &callers[0]);
 	call(mock, &callers[1], "2", change_mode);
 	expect_no_more(mock, 1);
 	answer(mock, 0);
@@ -378,11 +379,7 @@ static void modification_of_another_inode_does_not_wait(struct kunit *test)
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
 	struct caller *callers = new_callers(test);
 
-	call(mock, &callers[0], "2", change_mode);
-	expect_held(mock, 1);
-	send_sig(SIGKILL, callers[0].task, 1);
-	expect_result(mock, &callers[0], -EINTR);
-
+	leave_modification(mock, &callers[0]);
 	call(mock, &callers[1], "3", change_mode);
 	expect_held(mock, 2);
 	answer(mock, 1);
@@ -395,11 +392,7 @@ static void modification_that_waits_can_be_killed(struct kunit *test)
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
 	struct caller *callers = new_callers(test);
 
-	call(mock, &callers[0], "2", change_mode);
-	expect_held(mock, 1);
-	send_sig(SIGKILL, callers[0].task, 1);
-	expect_result(mock, &callers[0], -EINTR);
-
+	leave_modification(mock, &callers[0]);
 	call(mock, &callers[1], "2", change_mode);
 	expect_no_more(mock, 1);
 	send_sig(SIGKILL, callers[1].task, 1);
@@ -413,11 +406,7 @@ static void removal_completes_a_modification_that_waits(struct kunit *test)
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
 	struct caller *callers = new_callers(test);
 
-	call(mock, &callers[0], "2", change_mode);
-	expect_held(mock, 1);
-	send_sig(SIGKILL, callers[0].task, 1);
-	expect_result(mock, &callers[0], -EINTR);
-
+	leave_modification(mock, &callers[0]);
 	call(mock, &callers[1], "2", change_mode);
 	expect_no_more(mock, 1);
 	mock_unplug(mock);
