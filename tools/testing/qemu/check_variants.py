@@ -10,7 +10,7 @@ from device import DeviceShare
 from scenario import scenario, tmpfs
 
 # How many the scenario killing kills, unless it is asked for minutes.
-KILLS = 40
+KILLS = 20
 
 
 def files(directory):
