@@ -93,6 +93,7 @@ static const struct op ops[MAX_OPCODE] = {
 	[FUSE_SYNCFS] = { "SYNCFS", fuse_syncfs },
 	[FUSE_FALLOCATE] = { "FALLOCATE", fuse_fallocate, sizeof(struct fuse_fallocate_in) },
 	[FUSE_LSEEK] = { "LSEEK", fuse_lseek, sizeof(struct fuse_lseek_in) },
+	[FUSE_IOCTL] = { "IOCTL", fuse_ioctl, sizeof(struct fuse_ioctl_in) },
 	[FUSE_COPY_FILE_RANGE] = { "COPY_FILE_RANGE", fuse_copy_file_range,
 				   sizeof(struct fuse_copy_file_range_in) },
 	[FUSE_COPY_FILE_RANGE_64] = { "COPY_FILE_RANGE_64", fuse_copy_file_range_64,
@@ -111,7 +112,6 @@ static const struct op ops[MAX_OPCODE] = {
 	/* Known by name, answered with ENOSYS */
 	[FUSE_ACCESS] = { "ACCESS" },
 	[FUSE_BMAP] = { "BMAP" },
-	[FUSE_IOCTL] = { "IOCTL" },
 	[FUSE_POLL] = { "POLL" },
 	[FUSE_NOTIFY_REPLY] = { "NOTIFY_REPLY" },
 	[FUSE_SETUPMAPPING] = { "SETUPMAPPING" },

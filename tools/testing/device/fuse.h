@@ -73,6 +73,7 @@ int fuse_fsync(struct request *req);
 int fuse_syncfs(struct request *req);
 int fuse_fallocate(struct request *req);
 int fuse_lseek(struct request *req);
+int fuse_ioctl(struct request *req);
 int fuse_copy_file_range(struct request *req);
 int fuse_copy_file_range_64(struct request *req);
 int open_flags(uint32_t guest_flags);

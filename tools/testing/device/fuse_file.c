@@ -4,10 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 #include "fuse.h"
 #include "handle.h"
 #include "inode.h"
+#include "ioctl.h"
 
 static int result(int rc)
 {
@@ -179,6 +181,21 @@ int fuse_lseek(struct request *req)
 		return -err;
 	out->offset = offset;
 	return sizeof(*out);
+}
+
+int fuse_ioctl(struct request *req)
+{
+	const struct fuse_ioctl_in *in = req->arg;
+	struct fuse_ioctl_out *out;
+
+	if (in->cmd != TESTDEV_IOCTL || in->out_size != TESTDEV_IOCTL_SIZE)
+		return -ENOTTY;
+	out = request_reply(req, sizeof(*out) + TESTDEV_IOCTL_SIZE);
+	if (!out)
+		return -EIO;
+	*out = (struct fuse_ioctl_out){ 0 };
+	memset(out + 1, TESTDEV_IOCTL_BYTE, TESTDEV_IOCTL_SIZE);
+	return sizeof(*out) + TESTDEV_IOCTL_SIZE;
 }
 
 static ssize_t copy(struct request *req)

@@ -86,6 +86,9 @@ hollow_shows_nothing directory "op=READDIRPLUS" ls /mnt/work
 hollow_shows_nothing attribute "op=GETXATTR nth=2" \
 	getfattr --only-values -n user.public /mnt/work/file
 
+claim_equal ioctl_brings_a_page "$(/device/ioctl /mnt/work/file | tr -cd i | wc -c)" 4096
+hollow_shows_nothing ioctl "op=IOCTL" /device/ioctl /mnt/work/file
+
 # A root of a wrong kind is good for nothing any more, until it is mounted again.
 lie "op=GETATTR hollow"
 claim_refused GETATTR_hollow_root 'Input/output error|I/O error' stat /mnt
