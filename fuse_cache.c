@@ -19,8 +19,8 @@
 
 #include "fuse_conn.h"
 
-/* So many dentries are looked at under one lock hold */
-#define GLUE_PRUNE_BATCH	128
+/* So many dentries are looked at before it is asked whether that was enough */
+#define GLUE_PRUNE_BATCH	32
 
 /**
  * struct glue_sb - the inodes of a superblock
@@ -52,6 +52,17 @@ static bool glue_cache_is_full(struct glue_conn *conn)
 }
 
 /*
+ * The limit cannot hold when more inodes are in use.  A quarter of it may then be unused all
+ * the same: without any, each walk of a path would ask the server anew, for everybody.
+ */
+static bool glue_is_to_prune(struct glue_conn *conn, struct super_block *sb)
+{
+	return glue_cache_is_full(conn) &&
+	       list_lru_count(&sb->s_dentry_lru) >
+	       READ_ONCE(conn->max_inodes) / 4;
+}
+
+/*
  * Have the VFS prune dentries of one list, the oldest first, until there are
  * few enough inodes: the FUSE client keeps none without a dentry.  The first
  * time that a dentry comes up that was used again, it is spared.  Returns
@@ -69,7 +80,7 @@ static bool glue_prune_list(struct glue_conn *conn, struct super_block *sb,
 	unsigned long scanned;
 
 	for (scanned = 0; scanned < 2 * nr; scanned += GLUE_PRUNE_BATCH) {
-		if (!glue_cache_is_full(conn))
+		if (!glue_is_to_prune(conn, sb))
 			break;
 		sc.nr_to_scan = GLUE_PRUNE_BATCH;
 		if (sb->s_shrink->scan_objects(sb->s_shrink, &sc) == SHRINK_STOP)
@@ -89,8 +100,8 @@ static void glue_prune_sb(struct glue_conn *conn, struct super_block *sb,
 		if (!glue_prune_list(conn, sb, nid, memcg))
 			return;
 	}
-	/* What is left is in use, or others had it: they lose all that is not */
-	if (glue_cache_is_full(conn) && list_lru_count(&sb->s_dentry_lru))
+	/* What is left is of other memory cgroups: they lose all that is not in use */
+	if (glue_is_to_prune(conn, sb))
 		shrink_dcache_sb(sb);
 }
 

@@ -70,6 +70,12 @@ def device_forgets(test):
         memory="1G" if inodes <= 100000 else "4G")
 
 
+@scenario("device-inodes", ours=True)
+def device_inodes(test):
+    run(test, "device-inodes", DeviceShare("myfs", test.directory(), queues=1,
+                                           options=["--timeout", "3600"]))
+
+
 @scenario("device-priority", ours=True)
 def device_priority(test):
     # The queue may be stalled for long on a slow kernel.
