@@ -34,7 +34,7 @@ obj-$(if $(KBUILD_EXTMOD),m,$(CONFIG_VIRTIO_FS)) += virtiofs.o
 
 virtiofs-y += virtio_fs.o sysfs.o
 virtiofs-y += $(glue-objs)
-virtiofs-y += virtqueue.o virtqueue_wait.o virtqueue_device.o
+virtiofs-y += virtqueue.o virtqueue_device.o
 virtiofs-y += hiprio.o
 virtiofs-y += late.o
 virtiofs-$(CONFIG_BLOCK) += plug.o

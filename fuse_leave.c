@@ -396,7 +396,7 @@ static void glue_orphan_release(struct glue_orphan *orphan)
 	while ((link = fifo_pop(&held))) {
 		if (!virtiofs_leave_hold(conn, glue_req_of(link)))
 			virtiofs_vq_submit(virtiofs_vqs_pick(conn->session->vqs),
-					   link, NULL);
+					   link);
 	}
 }
 

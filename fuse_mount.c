@@ -39,7 +39,7 @@ static const struct kernel_param_ops glue_poll_us_ops = {
 };
 module_param_cb(poll_us, &glue_poll_us_ops, &glue_poll_us, 0644);
 __MODULE_PARM_TYPE(poll_us, "uint");
-MODULE_PARM_DESC(poll_us, "Microseconds that it is looked for a reply before the CPU sleeps, for mounts without the option of this name (0: not at all; 200 is the default)");
+MODULE_PARM_DESC(poll_us, "Microseconds to poll for a reply before sleeping, for mounts without the option of this name (0: not at all; 200 is the default)");
 
 static unsigned int glue_timeout;
 module_param_named(timeout, glue_timeout, uint, 0644);

@@ -240,5 +240,5 @@ void virtiofs_hiprio_forget(struct virtiofs_vq *vq,
 void virtiofs_hiprio_interrupt(struct virtiofs_vq *vq,
 			       struct virtiofs_interrupt *interrupt)
 {
-	virtiofs_vq_submit(vq, (struct llist_node *)&interrupt->head.next, NULL);
+	virtiofs_vq_submit(vq, (struct llist_node *)&interrupt->head.next);
 }

@@ -69,7 +69,7 @@ void virtiofs_plug_submit(struct virtiofs_vq *vq, struct llist_node *link,
 	if (current->plug && !(last && plug_is_alone(vq)))
 		cb = blk_check_plugged(plug_end, vq, sizeof(*plug));
 	if (!cb) {
-		virtiofs_vq_submit(vq, link, NULL);
+		virtiofs_vq_submit(vq, link);
 		return;
 	}
 	plug = container_of(cb, struct plug, cb);

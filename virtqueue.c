@@ -10,6 +10,8 @@
 #include <linux/completion.h>
 #include <linux/ktime.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -21,9 +23,6 @@
 /* How long a ring that lacked memory waits until it tries again */
 #define VQ_RETRY_DELAY	msecs_to_jiffies(10)
 
-/* How long who sleeps waits at the most for others that were woken, in ticks */
-#define VQ_LOOK_DELAY	1
-
 /*
  * A ring has as many entries as the host likes.  The memory that it costs the guest has a
  * bound of its own, which is also one for the work of a lock hold: so many requests in the ring
@@ -32,33 +31,8 @@
 #define VQ_BUFS_MAX		256U
 #define VQ_DESCRIPTORS_MAX	1024U
 
-/* How often the worker looks before others that work on its CPU have their turn */
+/* So many batches the worker completes before other work on its CPU has its turn */
 #define VQ_ROUNDS	8
-
-/**
- * virtiofs_vq_unlock_wake() - drop the lock of a queue, and wake up whose replies were taken
- * @vq: the queue
- * @flags: of spin_lock_irqsave()
- *
- * Sleepers are woken without the lock, since they are about to want it: on other CPUs
- * they would spin while the host has this one wait.
- *
- * Context: under the queue's lock.  Use guard(vq).
- */
-void virtiofs_vq_unlock_wake(struct virtiofs_vq *vq, unsigned long flags)
-	__releases(&vq->lock)
-{
-	struct virtiofs_buf *buf, *next;
-	LIST_HEAD(answered);
-
-	list_splice_init(&vq->answered, &answered);
-	/* Nor shall they wait until this task has the CPU again */
-	preempt_disable();
-	spin_unlock_irqrestore(&vq->lock, flags);
-	list_for_each_entry_safe(buf, next, &answered, node)
-		complete(&buf->waiter->end);
-	preempt_enable();
-}
 
 /* A section lies in one memory region of the host: regions are plugged by sections */
 static unsigned long sgl_section_end(unsigned long pfn)
@@ -185,6 +159,17 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 	return nr;
 }
 
+/* Whenever there is something for the worker, @scheduled says that it will take the lock */
+static void vq_schedule(struct virtiofs_vq *vq)
+{
+	lockdep_assert_held(&vq->lock);
+
+	if (vq->scheduled)
+		return;
+	vq->scheduled = true;
+	queue_work(virtiofs_wq, &vq->work);
+}
+
 /*
  * Memory may come without a completion: what is in the ring may be locks that others wait
  * for, and the unlock on the backlog.
@@ -229,21 +214,13 @@ static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 	dev_warn_ratelimited(&vq->vqs->vdev->dev,
 			     "a request does not fit into queue %s\n", vq->name);
 	fifo_push(&vq->failed, fifo_pop(&vq->backlog));
-	queue_work(virtiofs_wq, &vq->work);
+	vq_schedule(vq);
 	return true;
 }
 
-/* The worker has something to do; it looks into the ring as well */
-static void vq_call_worker(struct virtiofs_vq *vq)
-{
-	vq->reaping = true;
-	if (!vq->working)
-		queue_work(virtiofs_wq, &vq->work);
-}
-
-/* The device gives @buf back, or never will */
-static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
-		    unsigned int len, int error, u64 now)
+/* The device has used @buf, or never will */
+static void vq_return_buf(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
+			  unsigned int len, int error, u64 now)
 {
 	struct virtiofs_waiter *waiter = buf->waiter;
 
@@ -255,129 +232,116 @@ static void vq_take(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	WRITE_ONCE(vq->nr_in_ring, vq->nr_in_ring - buf->nr);
 	vq->bytes_in += len;
 	if (!waiter) {
-		if (vq->looking)
+		if (vq->worker_polls && vq->state == VQ_SCHEDULED)
 			vq->polled += buf->nr;
-		list_move_tail(&buf->node, &vq->taken);
+		list_move_tail(&buf->node, &vq->used);
 		return;
 	}
-	WRITE_ONCE(vq->nr_answered, vq->nr_answered + 1);
-	if (waiter->polls) {
-		list_del_init(&buf->node);
-		vq->nr_polled--;
+	if (vq->poller == waiter) {
+		vq->poller = NULL;
 		vq->polled++;
+		list_del_init(&buf->node);
 	} else {
-		list_move_tail(&buf->node, &vq->answered);
-		vq->nr_asleep--;
-		/* Others may be on another CPU, and the host may have this one wait */
-		waiter->looks = vq->nr_cpus == 1;
-		vq->nr_woken += waiter->looks;
+		vq->nr_sleeping--;
+		list_move_tail(&buf->node, &vq->woken);
 	}
-	/* Who polls looks without the lock, and then goes its way */
-	smp_store_release(&waiter->answered, true);
+	/* The poller reads it without the lock; then the waiter may be gone */
+	smp_store_release(&waiter->used, true);
 }
 
-/* Returns true if the device has returned something */
-static bool vq_reap(struct virtiofs_vq *vq)
+/* Take all that the device has used.  What nobody waits for is the worker's to complete. */
+static void vq_reap(struct virtiofs_vq *vq)
 {
 	struct virtiofs_buf *buf;
 	unsigned int len;
 	u64 now = 0;
 
+	lockdep_assert_held(&vq->lock);
+
 	while ((buf = virtqueue_get_buf(vq->ring, &len))) {
 		/* Once for all that have come together, since others wait for the lock */
 		now = now ?: ktime_get_ns();
-		vq_take(vq, buf, len, 0, now);
+		vq_return_buf(vq, buf, len, 0, now);
 	}
 	/* The device has returned what it never had, and returns no more */
 	if (unlikely(virtqueue_is_broken(vq->ring)))
 		virtiofs_vqs_kill_async(vq->vqs);
-	return now;
+	/* There may be room for the backlog now */
+	if (!list_empty(&vq->used) || (now && vq->backlog.first))
+		vq_schedule(vq);
 }
 
-/**
- * virtiofs_vq_reap() - take all that the device has returned
- * @vq: a queue that is not dead
- *
- * What somebody waits for is handed to them, the rest to the worker.
- *
- * Context: under the queue's lock.
- */
-void virtiofs_vq_reap(struct virtiofs_vq *vq)
-{
-	bool reaped = vq_reap(vq);
-
-	/* Ends that nobody waits for, and room for more */
-	if (!list_empty(&vq->taken) || (reaped && vq->backlog.first))
-		vq_call_worker(vq);
-}
-
+/* Callbacks are off then, whatever comes next */
 static void vq_disarm(struct virtiofs_vq *vq)
 {
-	if (vq->callbacks)
-		virtqueue_disable_cb(vq->ring);
-	WRITE_ONCE(vq->callbacks, false);
-}
-
-/*
- * Has the device something that nobody looks for, now or soon?  The worker may be long
- * about to look, as it ends others first, so that is not for who sleeps.
- */
-static bool vq_needs_callbacks(struct virtiofs_vq *vq)
-{
-	if (vq->reaping)
-		return vq->nr_asleep;
-	return vq->nr_in_ring > vq->nr_polled;
-}
-
-static bool vq_lacks_callbacks(struct virtiofs_vq *vq)
-{
-	return !vq->callbacks && vq_needs_callbacks(vq);
-}
-
-/* The device shall tell of what it has.  What it has returned in the meantime is taken. */
-static void vq_enable_callbacks(struct virtiofs_vq *vq)
-{
-	do {
-		if (virtqueue_enable_cb(vq->ring)) {
-			WRITE_ONCE(vq->callbacks, true);
-			return;
-		}
-		virtqueue_disable_cb(vq->ring);
-		virtiofs_vq_reap(vq);
-	} while (vq_needs_callbacks(vq));
-}
-
-/**
- * virtiofs_vq_arm() - have the device tell of what it has, if that is needed
- * @vq: a queue that is not dead
- *
- * What it has returned in the meantime is taken.  Of those that were woken the last is about
- * to look, and then takes all that has come together; the timer is for callers that do not
- * get the CPU.
- *
- * Context: under the queue's lock.
- */
-void virtiofs_vq_arm(struct virtiofs_vq *vq)
-{
-	if (!vq_lacks_callbacks(vq))
+	if (vq->state != VQ_ARMED)
 		return;
-	if (vq->nr_woken)
-		timer_reduce(&vq->timer, jiffies + VQ_LOOK_DELAY);
-	else
-		vq_enable_callbacks(vq);
+	virtqueue_disable_cb(vq->ring);
+	WRITE_ONCE(vq->state, VQ_IDLE);
+}
+
+/* Who reaps next?  A poller or the worker may be long about to, so a sleeper needs callbacks. */
+static enum virtiofs_vq_state vq_next_state(const struct virtiofs_vq *vq)
+{
+	if (!vq->nr_in_ring)
+		WARN_ON_ONCE(vq->poller || vq->nr_sleeping);
+	if (!vq->nr_in_ring || vq->dead)
+		return VQ_IDLE;
+	if (vq->nr_sleeping)
+		return VQ_ARMED;
+	if (vq->scheduled)
+		return VQ_SCHEDULED;
+	return vq->poller ? VQ_POLLED : VQ_ARMED;
+}
+
+/* Bring @state in line with what has changed under the lock */
+static void vq_update_state(struct virtiofs_vq *vq)
+{
+	enum virtiofs_vq_state next;
+
+	while ((next = vq_next_state(vq)) != vq->state) {
+		if (next != VQ_ARMED) {
+			vq_disarm(vq);
+			WRITE_ONCE(vq->state, next);
+		} else if (virtqueue_enable_cb(vq->ring)) {
+			WRITE_ONCE(vq->state, VQ_ARMED);
+		} else {
+			/* The device has used something meanwhile, and does not interrupt for it */
+			virtqueue_disable_cb(vq->ring);
+			vq_reap(vq);
+		}
+	}
 }
 
 /**
- * virtiofs_vq_look() - take what the device has returned, and have it tell of the rest
- * @vq: a queue that is not dead
+ * virtiofs_vq_unlock() - drop the lock of a queue
+ * @vq: the queue
+ * @flags: of spin_lock_irqsave()
  *
- * Context: under the queue's lock.
+ * Whoever has the lock changes what is in the ring, and who waits for it.  Who reaps next
+ * follows from that, and is decided here for all of them.  Sleepers are woken without the
+ * lock, which they are about to take.
+ *
+ * Context: under the queue's lock.  Use guard(vq).
  */
-void virtiofs_vq_look(struct virtiofs_vq *vq)
+void virtiofs_vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
+	__releases(&vq->lock)
 {
-	vq_disarm(vq);
-	virtiofs_vq_reap(vq);
-	virtiofs_vq_arm(vq);
+	struct virtiofs_buf *buf, *next;
+	LIST_HEAD(woken);
+
+	vq_update_state(vq);
+	if (likely(list_empty(&vq->woken))) {
+		spin_unlock_irqrestore(&vq->lock, flags);
+		return;
+	}
+	list_splice_init(&vq->woken, &woken);
+	/* Nor shall they wait until this task has the CPU again */
+	preempt_disable();
+	spin_unlock_irqrestore(&vq->lock, flags);
+	list_for_each_entry_safe(buf, next, &woken, node)
+		complete(&buf->waiter->done);
+	preempt_enable();
 }
 
 /*
@@ -393,7 +357,7 @@ static bool vq_fill(struct virtiofs_vq *vq)
 	lockdep_assert_held(&vq->lock);
 
 	if (vq->dead) {
-		queue_work(virtiofs_wq, &vq->work);
+		vq_schedule(vq);
 		return false;
 	}
 	do {
@@ -410,13 +374,9 @@ static bool vq_fill(struct virtiofs_vq *vq)
 	return added;
 }
 
-/*
- * Something has come into the ring, for which callbacks are as they shall be when
- * the device sees it.  Returns true if the device has to be notified.
- */
+/* Something has come into the ring.  Returns true if the device has to be notified. */
 static bool vq_kick_prepare(struct virtiofs_vq *vq)
 {
-	virtiofs_vq_arm(vq);
 	if (!virtqueue_kick_prepare(vq->ring))
 		return false;
 	vq->kicks++;
@@ -437,9 +397,15 @@ static void vq_notify(struct virtiofs_vq *vq)
 		virtiofs_vqs_kill_async(vq->vqs);
 }
 
-/* If @link has just come into the ring, note that its submitter waits for it */
+/* Does another task want the CPU? */
+static bool vq_cpu_is_wanted(void)
+{
+	return need_resched() || !single_task_running();
+}
+
+/* If @link has just come into the ring, its submitter polls or sleeps for it */
 static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
-		      struct virtiofs_waiter *waiter)
+		      struct virtiofs_waiter *waiter, bool poll)
 {
 	struct virtiofs_buf *buf;
 
@@ -448,61 +414,47 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 		return;
 	buf->waiter = waiter;
 	waiter->buf = buf;
-	if (waiter->polls)
-		vq->nr_polled++;
+	waiter->polls = poll;
+	if (poll)
+		vq->poller = waiter;
 	else
-		vq->nr_asleep++;
-	if (vq->nr_in_ring == vq->nr_polled)
-		vq_disarm(vq);
+		vq->nr_sleeping++;
+}
+
+/* Have the worker poll for what nobody waits for here: its submitter may do so elsewhere */
+static void vq_let_worker_poll(struct virtiofs_vq *vq)
+{
+	if (!READ_ONCE(vq->poll_ns) || vq_cpu_is_wanted() ||
+	    !hit_rate_pays(&vq->rate))
+		return;
+	WRITE_ONCE(vq->worker_polls, true);
+	vq_schedule(vq);
 }
 
 /*
- * Something has come into the ring that nobody waits for here.  Its submitter may do so
- * elsewhere, and then the worker looks for the reply, unless CPUs share the queue and
- * others are under way: what it takes for them may be for tasks of other CPUs.
+ * The device is notified without the lock, since that may be a VM exit.
+ * virtiofs_vqs_kill() waits for the RCU section before it takes the ring away.
  */
-static void vq_look_for(struct virtiofs_vq *vq, bool alone)
+static void vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
+		      struct virtiofs_waiter *waiter,
+		      struct virtiofs_hit_rate *rate)
 {
-	if (vq->reaping || (vq->nr_cpus > 1 && !alone) ||
-	    !virtiofs_vq_set_submitter(vq))
-		return;
-	vq_call_worker(vq);
-	if (!vq_needs_callbacks(vq))
-		vq_disarm(vq);
-}
+	struct llist_node *link = fifo->first;
+	bool notify = false, idle, full;
 
-/**
- * virtiofs_vq_submit() - submit a request
- * @vq: the queue
- * @link: the request; it belongs to the queue until done() is called for it
- * @waiter: who waits for it, gets a buf if the request has come into the ring; or NULL
- *
- * Cannot fail and does not call done(): what goes wrong is told to done() by
- * the worker.
- *
- * Context: any but interrupts.  Does not sleep.
- */
-void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
-			struct virtiofs_waiter *waiter)
-{
-	bool notify = false, alone;
-
-	/*
-	 * The ring is notified without the lock, since that may be a slow exit
-	 * to the hypervisor.  virtiofs_vqs_kill() waits for this section before
-	 * it takes the ring away.
-	 */
 	guard(rcu)();
 	scoped_guard(vq, vq) {
-		vq->pending++;
-		fifo_push(&vq->backlog, link);
-		alone = !vq->nr_in_ring;
+		idle = !vq->nr_in_ring;
+		full = vq->backlog.first;
+		vq->pending += fifo->nr;
+		fifo_splice(&vq->backlog, fifo);
 		/* An older backlog waits for a completion, which will feed the ring */
-		if (vq->backlog.first == link && vq_fill(vq)) {
+		if (!full && vq_fill(vq)) {
 			if (waiter)
-				vq_attach(vq, link, waiter);
-			else if (READ_ONCE(vq->look_ns))
-				vq_look_for(vq, alone);
+				vq_attach(vq, link, waiter, idle && rate &&
+					  hit_rate_pays(rate));
+			else if (idle)
+				vq_let_worker_poll(vq);
 			notify = vq_kick_prepare(vq);
 		}
 	}
@@ -515,28 +467,32 @@ void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
  * @vq: the queue
  * @fifo: the requests, of which it gives up all; they keep their order
  *
- * As virtiofs_vq_submit() for each, but the device is notified once.
+ * Cannot fail and does not call done(): what goes wrong is told to done() by the worker.
+ * The device is notified once.
  *
  * Context: any but interrupts.  Does not sleep.
  */
 void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo)
 {
-	bool notify = false, alone;
+	vq_submit(vq, fifo, NULL, NULL);
+}
 
-	/* See virtiofs_vq_submit() */
-	guard(rcu)();
-	scoped_guard(vq, vq) {
-		vq->pending += fifo->nr;
-		fifo_splice(&vq->backlog, fifo);
-		alone = !vq->nr_in_ring;
-		if (vq->backlog.first && vq_fill(vq)) {
-			if (READ_ONCE(vq->look_ns))
-				vq_look_for(vq, alone);
-			notify = vq_kick_prepare(vq);
-		}
-	}
-	if (notify)
-		vq_notify(vq);
+/**
+ * virtiofs_vq_submit() - submit a request
+ * @vq: the queue
+ * @link: the request; it belongs to the queue until done() is called for it
+ *
+ * As virtiofs_vq_submit_all() for one.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
+{
+	struct virtiofs_fifo fifo;
+
+	fifo_init(&fifo);
+	fifo_push(&fifo, link);
+	vq_submit(vq, &fifo, NULL, NULL);
 }
 
 static bool vq_flush(struct virtiofs_vq *vq)
@@ -564,7 +520,7 @@ void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 {
 	bool notify = false;
 
-	/* See virtiofs_vq_submit() */
+	/* See vq_submit() */
 	guard(rcu)();
 	scoped_guard(vq, vq) {
 		vq->pending++;
@@ -656,89 +612,72 @@ static bool vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 	return vq_feed(vq);
 }
 
-/* Those who sleep need not wait any longer for @waiter to look */
-static void vq_dismiss(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
+/* The worker goes on, or has ended */
+static void vq_set_scheduled(struct virtiofs_vq *vq, bool scheduled)
 {
-	WRITE_ONCE(vq->nr_answered, vq->nr_answered - 1);
-	if (!waiter->looks)
-		return;
-	/* The timer may have given up waiting for it */
-	if (vq->nr_woken)
-		vq->nr_woken--;
-	/* The last one finds most, as the device goes on while the others run */
-	if (vq->nr_woken)
-		return;
-	vq->overdue = false;
-	if (!vq->dead && vq->nr_in_ring && !vq->callbacks)
-		virtiofs_vq_look(vq);
+	vq->scheduled = scheduled;
+	if (!scheduled)
+		WRITE_ONCE(vq->worker_polls, false);
 }
 
-/**
- * virtiofs_vq_ended() - account for submissions that have ended, and use what they had
- * @vq: the queue
- * @nr: how many there are
- * @batch: their bufs
- * @waiter: who has waited for their end, and leaves; or NULL
- *
- * Context: any but interrupts.  Does not sleep.
- */
-void virtiofs_vq_ended(struct virtiofs_vq *vq, unsigned int nr,
-		       struct list_head *batch, struct virtiofs_waiter *waiter)
+/* Is there more for the worker than what it has just completed? */
+static bool vq_worker_goes_on(const struct virtiofs_vq *vq)
 {
-	bool notify;
-
-	guard(rcu)();
-	scoped_guard(vq, vq) {
-		if (waiter)
-			vq_dismiss(vq, waiter);
-		notify = vq_give_back(vq, nr, batch);
-	}
-	if (notify)
-		vq_notify(vq);
+	if (!list_empty(&vq->used) || vq->failed.first)
+		return true;
+	if (vq->dead)
+		return vq->backlog.first;
+	return vq->nr_in_ring && !vq->nr_sleeping;
 }
 
-/**
- * virtiofs_vq_end_bufs() - end requests
- * @vq: the queue
- * @batch: their bufs, of which it keeps the list
- *
- * Context: process context; calls done().
- * Return: the number of submissions.
+/*
+ * Complete the requests of @batch.  More may be used meanwhile, so the worker looks once
+ * more before callbacks are on.  Returns true if it has to.
  */
-unsigned int virtiofs_vq_end_bufs(struct virtiofs_vq *vq, struct list_head *batch)
+static bool vq_complete(struct virtiofs_vq *vq, struct list_head *batch,
+			bool by_worker)
 {
 	struct virtiofs_buf *buf;
 	unsigned int nr = 0;
+	bool notify;
 
 	list_for_each_entry(buf, batch, node) {
 		nr += buf->nr;
 		vq->ops->done(buf->link, buf, buf->error);
 		cond_resched();
 	}
-	return nr;
+	guard(rcu)();
+	scoped_guard(vq, vq) {
+		notify = vq_give_back(vq, nr, batch);
+		if (by_worker) {
+			by_worker = vq_worker_goes_on(vq);
+			vq_set_scheduled(vq, by_worker);
+		}
+	}
+	if (notify)
+		vq_notify(vq);
+	return by_worker;
 }
 
-/* The same, and give their bufs back */
-static void vq_end_batch(struct virtiofs_vq *vq, struct list_head *batch)
-{
-	virtiofs_vq_ended(vq, virtiofs_vq_end_bufs(vq, batch), batch, NULL);
-}
-
-/* End submissions that the device never had */
-static void vq_end_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
-			int error)
+/* Complete submissions that the device never had */
+static void vq_complete_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
+			     int error)
 {
 	struct llist_node *link;
-	LIST_HEAD(none);
 	unsigned int nr = 0;
+	LIST_HEAD(none);
+	bool notify;
 
 	while ((link = fifo_pop(fifo))) {
 		vq->ops->done(link, NULL, error);
 		nr++;
 		cond_resched();
 	}
-	if (nr)
-		virtiofs_vq_ended(vq, nr, &none, NULL);
+	guard(rcu)();
+	scoped_guard(vq, vq)
+		notify = vq_give_back(vq, nr, &none);
+	if (notify)
+		vq_notify(vq);
 }
 
 /**
@@ -752,165 +691,262 @@ static void vq_end_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 {
 	LIST_HEAD(none);
-
-	scoped_guard(vq, vq) {
-		if (!fifo_remove(&vq->backlog, link))
-			return false;
-	}
-	virtiofs_vq_ended(vq, 1, &none, NULL);
-	return true;
-}
-
-/*
- * For the worker: all that the device has returned, whoever has taken it.  If there is
- * something, more may come while that is ended, so the worker looks again before the
- * device is asked to tell, unless the ring is empty by then.  While callbacks are on the ring
- * is for the interrupt, which may be under way.
- */
-static void vq_harvest(struct virtiofs_vq *vq, struct list_head *batch)
-{
-	lockdep_assert_held(&vq->lock);
-
-	vq->reaping = false;
-	if (vq->nr_in_ring && !vq->dead && !vq->callbacks) {
-		vq_reap(vq);
-		vq->reaping = !list_empty(&vq->taken);
-		if (!vq->reaping || vq->nr_asleep)
-			virtiofs_vq_arm(vq);
-	}
-	list_splice_tail_init(&vq->taken, batch);
-	/* Or there is room for the backlog, from what was taken as callbacks were enabled */
-	vq->reaping |= !list_empty(batch);
-}
-
-/* Returns true if the worker has to look again */
-static bool vq_end_harvest(struct virtiofs_vq *vq, struct list_head *batch)
-{
-	unsigned int nr = virtiofs_vq_end_bufs(vq, batch);
-	bool notify, again;
+	bool notify;
 
 	guard(rcu)();
 	scoped_guard(vq, vq) {
-		notify = vq_give_back(vq, nr, batch);
-		again = vq->nr_in_ring || !list_empty(&vq->taken);
-		vq->reaping = again;
-		vq->working = again;
+		if (!fifo_remove(&vq->backlog, link))
+			return false;
+		notify = vq_give_back(vq, 1, &none);
 	}
 	if (notify)
 		vq_notify(vq);
-	return again;
+	return true;
+}
+
+/* Once callbacks are on, as somebody sleeps, the interrupt reaps for all */
+static bool vq_may_poll(struct virtiofs_vq *vq, u64 until)
+{
+	return READ_ONCE(vq->state) != VQ_ARMED && !vq_cpu_is_wanted() &&
+	       !signal_pending(current) && !READ_ONCE(vq->dead) &&
+	       ktime_get_ns() < until;
+}
+
+/* While callbacks are on the interrupt reaps, and must not find the ring empty */
+static void vq_try_reap(struct virtiofs_vq *vq)
+{
+	unsigned long flags;
+
+	/* Whoever has the lock may be about to reap as well */
+	if (READ_ONCE(vq->state) == VQ_ARMED ||
+	    !spin_trylock_irqsave(&vq->lock, flags))
+		return;
+	if (!vq->dead && vq->state != VQ_ARMED)
+		vq_reap(vq);
+	virtiofs_vq_unlock(vq, flags);
+}
+
+/* What is polled for: the waiter's reply, or any for the worker */
+static bool vq_has_used(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
+{
+	/* What vq_return_buf() has written before is there */
+	return waiter ? smp_load_acquire(&waiter->used) :
+			!list_empty_careful(&vq->used);
+}
+
+/*
+ * Poll for at most @ns, while no other task wants the CPU, or sleeps for the queue.  Returns
+ * true for a hit.  One that took far too long counts as a miss, since the host had other use for
+ * the CPU.
+ */
+static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
+		    u64 ns, struct virtiofs_hit_rate *rate)
+{
+	u64 since = ktime_get_ns(), took;
+	bool hit, goes_on = true;
+
+	while (!(hit = vq_has_used(vq, waiter)) && goes_on) {
+		cpu_relax();
+		vq_try_reap(vq);
+		goes_on = vq_may_poll(vq, since + ns);
+	}
+	took = ktime_get_ns() - since;
+	/* A signal or another task says nothing of the device, but a worker was woken in vain */
+	if (hit || !waiter || !(vq_cpu_is_wanted() || signal_pending(current)))
+		hit_rate_learn(rate, hit && took < 2 * ns);
+	trace_virtiofs_poll(vq->vqs->index, vq->name, hit, took);
+	return hit;
+}
+
+/* The poller goes to sleep.  Returns false if its reply has come just now. */
+static bool vq_end_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
+{
+	scoped_guard(vq, vq) {
+		if (waiter->used)
+			return false;
+		vq->poller = NULL;
+		vq->nr_sleeping++;
+	}
+	return true;
+}
+
+static void vq_complete_waited(struct virtiofs_vq *vq,
+			       struct virtiofs_waiter *waiter)
+{
+	LIST_HEAD(batch);
+
+	list_add(&waiter->buf->node, &batch);
+	vq_complete(vq, &batch, false);
+}
+
+/**
+ * virtiofs_vq_submit_wait() - submit a request whose completion the submitter waits for
+ * @vq: the queue, which is there until the submitter waits no more
+ * @link: the request; it belongs to the queue until done() is called for it
+ * @waiter: memory for this and for virtiofs_vq_wait(), which is to be called if this
+ *	returns false
+ * @ns: how long to poll, in nanoseconds
+ * @rate: whether polling for such requests pays, or NULL not to poll
+ *
+ * As virtiofs_vq_submit(), but done() is called by the submitter.  Who submits into an empty
+ * queue polls: then the device need not interrupt, unless others come and sleep.
+ *
+ * Context: process context, no lock held that done() takes.  Does not sleep unless
+ * done() does.
+ * Return: true if the request is completed; false if it is not, since it was not polled for,
+ * the time is over, another task wants the CPU, there is a signal, or the ring was full.
+ */
+bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
+			     struct virtiofs_waiter *waiter, u64 ns,
+			     struct virtiofs_hit_rate *rate)
+{
+	struct virtiofs_fifo fifo;
+
+	waiter->buf = NULL;
+	waiter->used = false;
+	waiter->polls = false;
+	init_completion(&waiter->done);
+	fifo_init(&fifo);
+	fifo_push(&fifo, link);
+	vq_submit(vq, &fifo, waiter, rate);
+	if (!waiter->polls || (!vq_poll(vq, waiter, ns, rate) &&
+			       vq_end_poll(vq, waiter)))
+		return false;
+	vq_complete_waited(vq, waiter);
+	return true;
+}
+
+/* Returns false if it is too late: then the request is the waiter's to complete */
+static bool vq_detach_waiter(struct virtiofs_vq *vq,
+			     struct virtiofs_waiter *waiter)
+{
+	scoped_guard(vq, vq) {
+		if (waiter->used)
+			return false;
+		waiter->buf->waiter = NULL;
+		vq->nr_sleeping--;
+	}
+	return true;
+}
+
+/**
+ * virtiofs_vq_wait() - sleep until a request is completed
+ * @vq: the queue
+ * @waiter: as virtiofs_vq_submit_wait() has left it
+ * @timeout: how long, in jiffies, or MAX_SCHEDULE_TIMEOUT
+ *
+ * Woken by the interrupt, without a way through the worker.
+ *
+ * Context: process context, sleeps.
+ * Return: true if the request is completed, done() having been called here; false if the
+ * worker will complete it, since the time is over, there is a signal, or the ring was full.
+ */
+bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
+		      long timeout)
+{
+	if (!waiter->buf)
+		return false;
+	if (wait_for_completion_interruptible_timeout(&waiter->done,
+						      timeout) <= 0) {
+		if (vq_detach_waiter(vq, waiter))
+			return false;
+		/* Whoever has reaped is about to wake this task */
+		wait_for_completion(&waiter->done);
+	}
+	vq_complete_waited(vq, waiter);
+	return true;
 }
 
 /* For the worker: what will never get to the device */
-static void vq_end_failed(struct virtiofs_vq *vq)
+static void vq_complete_failed(struct virtiofs_vq *vq)
 {
-	struct virtiofs_fifo failed, orphans;
+	struct virtiofs_fifo failed, backlog;
 
 	fifo_init(&failed);
-	fifo_init(&orphans);
+	fifo_init(&backlog);
 	scoped_guard(vq, vq) {
 		fifo_splice(&failed, &vq->failed);
 		if (vq->dead)
-			fifo_splice(&orphans, &vq->backlog);
+			fifo_splice(&backlog, &vq->backlog);
 	}
-	vq_end_fifo(vq, &failed, -EIO);
-	vq_end_fifo(vq, &orphans, -ENOTCONN);
+	vq_complete_fifo(vq, &failed, -EIO);
+	vq_complete_fifo(vq, &backlog, -ENOTCONN);
 }
 
-/* Returns true if the worker has to look again before it may end */
-static bool vq_serve(struct virtiofs_vq *vq)
+/* One batch.  Returns true if there may be another. */
+static bool vq_work_batch(struct virtiofs_vq *vq)
 {
-	bool notify, again, failed;
 	LIST_HEAD(batch);
+	bool notify, failed;
 
 	scoped_guard(rcu) {
 		scoped_guard(vq, vq) {
-			vq->working = true;
-			vq_harvest(vq, &batch);
-			again = vq->reaping;
-			vq->working = again;
-			failed = vq->failed.first || (vq->dead && vq->backlog.first);
-			/* The device goes on while the batch is ended */
+			if (!vq->dead && vq->state != VQ_ARMED)
+				vq_reap(vq);
+			list_splice_init(&vq->used, &batch);
+			/* The device goes on while the batch is completed */
 			notify = vq_feed(vq);
+			failed = vq->failed.first || (vq->dead && vq->backlog.first);
+			vq_set_scheduled(vq, failed || !list_empty(&batch));
 		}
 		if (notify)
 			vq_notify(vq);
 	}
-	if (again)
-		again = vq_end_harvest(vq, &batch);
 	if (unlikely(failed))
-		vq_end_failed(vq);
-	return again;
+		vq_complete_failed(vq);
+	return (failed || !list_empty(&batch)) && vq_complete(vq, &batch, true);
+}
+
+/* Returns false if there is nothing to poll for any more, or it was a miss */
+static bool vq_work_poll(struct virtiofs_vq *vq)
+{
+	if (!list_empty_careful(&vq->used))
+		return true;
+	return !virtiofs_vq_is_idle(vq) &&
+	       vq_poll(vq, NULL, READ_ONCE(vq->poll_ns), &vq->rate);
 }
 
 static void vq_work(struct work_struct *work)
 {
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	unsigned int rounds = VQ_ROUNDS;
-	bool keen = READ_ONCE(vq->submitter) && virtiofs_vq_is_keen(vq);
-	bool again;
 
 	do {
-		keen = keen && virtiofs_vq_worker_looks(vq);
-		again = vq_serve(vq);
-	} while (again && --rounds);
-	virtiofs_vq_forget_submitter(vq);
-	if (!again)
-		return;
-	/* Others that work on this CPU have their turn */
-	scoped_guard(vq, vq) {
-		vq->working = false;
-		vq_call_worker(vq);
-	}
+		if (READ_ONCE(vq->worker_polls) && !vq_work_poll(vq))
+			WRITE_ONCE(vq->worker_polls, false);
+		if (!vq_work_batch(vq))
+			return;
+	} while (--rounds);
+	/* Other work on this CPU has its turn */
+	queue_work(virtiofs_wq, work);
 }
 
-/* Nobody has looked for a while, or there may be memory again */
+/* There may be memory again */
 static void vq_timer(struct timer_list *timer)
 {
 	struct virtiofs_vq *vq = container_of(timer, struct virtiofs_vq, timer);
 
 	scoped_guard(vq, vq) {
-		if (vq->dead)
-			return;
-		/* Who has not looked for a whole tick does not get the CPU */
-		if (vq->overdue)
-			vq->nr_woken = 0;
-		vq->overdue = vq->nr_woken;
-		if (!vq->callbacks)
-			virtiofs_vq_reap(vq);
-		if (vq_lacks_callbacks(vq))
-			vq_enable_callbacks(vq);
-		if (vq->backlog.first)
-			vq_call_worker(vq);
+		if (!vq->dead && vq->backlog.first)
+			vq_schedule(vq);
 	}
 }
 
-/*
- * Shall the worker take what the device has returned, as it has to end it?  The interrupt
- * may have come to a task that holds a lock of the FUSE client, for which others spin.
- * Sleepers need not wait for the worker, unless it and they are of the same CPU and it
- * begins at once.
- */
-static bool vq_is_for_worker(struct virtiofs_vq *vq)
-{
-	if (!virtiofs_vq_nr_unwaited(vq))
-		return false;
-	return !vq->nr_asleep || (vq->nr_cpus == 1 && !vq->working);
-}
-
+/* With an event index the device interrupts no more until callbacks are enabled anew */
 static void vq_interrupt(struct virtiofs_vq *vq)
 {
-	if (vq_is_for_worker(vq)) {
-		vq_disarm(vq);
-		vq_call_worker(vq);
-	} else {
-		virtiofs_vq_look(vq);
-	}
+	vq_disarm(vq);
+	if (vq->nr_sleeping || vq->poller)
+		vq_reap(vq);
+	else if (vq->nr_in_ring)
+		vq_schedule(vq);
 }
 
 /**
- * virtiofs_vq_callback() - the device has returned something
+ * virtiofs_vq_callback() - the device has used buffers
  * @ring: the virtqueue
+ *
+ * Wakes who sleeps for them, and leaves the rest to the worker.
  *
  * Context: interrupt.
  */
@@ -931,14 +967,32 @@ void virtiofs_vq_callback(struct virtqueue *ring)
 }
 
 /**
- * virtiofs_vq_detach() - end whatever a device had that was reset
+ * virtiofs_vq_reap() - take what the device has used without an interrupt
+ * @vq: the queue
+ *
+ * Context: any but interrupts.  Does not sleep.
+ */
+void virtiofs_vq_reap(struct virtiofs_vq *vq)
+{
+	if (virtiofs_vq_is_idle(vq))
+		return;
+	scoped_guard(vq, vq) {
+		if (!vq->dead) {
+			vq_disarm(vq);
+			vq_reap(vq);
+		}
+	}
+}
+
+/**
+ * virtiofs_vq_detach() - complete whatever a device had that was reset
  * @vq: a dead queue
  *
  * Context: process context, sleeps; calls done().
  */
 void virtiofs_vq_detach(struct virtiofs_vq *vq)
 {
-	struct virtiofs_fifo orphans;
+	struct virtiofs_fifo backlog;
 	struct virtiofs_buf *buf;
 	LIST_HEAD(batch);
 	unsigned int len;
@@ -951,23 +1005,23 @@ void virtiofs_vq_detach(struct virtiofs_vq *vq)
 	timer_shutdown_sync(&vq->timer);
 	cancel_delayed_work_sync(&vq->flush);
 	cancel_work_sync(&vq->work);
-	virtiofs_vq_forget_submitter(vq);
 
-	fifo_init(&orphans);
+	fifo_init(&backlog);
 	now = ktime_get_ns();
 	scoped_guard(vq, vq) {
 		/* Answers that came before the reset are good */
 		while ((buf = virtqueue_get_buf(vq->ring, &len)))
-			vq_take(vq, buf, len, 0, now);
+			vq_return_buf(vq, buf, len, 0, now);
 		while ((buf = virtqueue_detach_unused_buf(vq->ring)))
-			vq_take(vq, buf, 0, -ECONNABORTED, now);
-		list_splice_init(&vq->taken, &batch);
-		fifo_splice(&orphans, &vq->failed);
-		fifo_splice(&orphans, &vq->backlog);
-		fifo_splice(&orphans, &vq->deferred);
+			vq_return_buf(vq, buf, 0, -ECONNABORTED, now);
+		list_splice_init(&vq->used, &batch);
+		fifo_splice(&backlog, &vq->failed);
+		fifo_splice(&backlog, &vq->backlog);
+		fifo_splice(&backlog, &vq->deferred);
+		vq_set_scheduled(vq, false);
 	}
-	vq_end_batch(vq, &batch);
-	vq_end_fifo(vq, &orphans, -ECONNABORTED);
+	vq_complete(vq, &batch, false);
+	vq_complete_fifo(vq, &backlog, -ECONNABORTED);
 }
 
 /**
@@ -1045,12 +1099,12 @@ void virtiofs_vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 	fifo_init(&vq->backlog);
 	fifo_init(&vq->deferred);
 	fifo_init(&vq->failed);
-	/* As rings are made */
-	vq->callbacks = true;
+	/* As rings are made, with callbacks on */
+	vq->state = VQ_ARMED;
 	INIT_LIST_HEAD(&vq->free);
 	INIT_LIST_HEAD(&vq->in_ring);
-	INIT_LIST_HEAD(&vq->taken);
-	INIT_LIST_HEAD(&vq->answered);
+	INIT_LIST_HEAD(&vq->used);
+	INIT_LIST_HEAD(&vq->woken);
 	INIT_WORK(&vq->work, vq_work);
 	INIT_DELAYED_WORK(&vq->flush, vq_flush_work);
 	timer_setup(&vq->timer, vq_timer, 0);

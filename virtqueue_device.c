@@ -121,12 +121,8 @@ static void vqs_map_evenly(struct virtiofs_vqs *vqs)
 
 static void vqs_map(struct virtiofs_vqs *vqs)
 {
-	unsigned int cpu;
-
 	if (!vqs_map_by_interrupt(vqs))
 		vqs_map_evenly(vqs);
-	for_each_possible_cpu(cpu)
-		vqs->vq[vqs->map[cpu]].nr_cpus++;
 }
 
 static int vqs_find(struct virtiofs_vqs *vqs)
@@ -545,36 +541,25 @@ bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
  */
 void virtiofs_vqs_reap(struct virtiofs_vqs *vqs)
 {
-	struct virtiofs_vq *vq;
 	unsigned int i;
 
-	for (i = 0; i < vqs->nr; i++) {
-		vq = &vqs->vq[i];
-		if (virtiofs_vq_is_idle(vq))
-			continue;
-		scoped_guard(vq, vq) {
-			if (!vq->dead)
-				virtiofs_vq_look(vq);
-		}
-	}
+	for (i = 0; i < vqs->nr; i++)
+		virtiofs_vq_reap(&vqs->vq[i]);
 }
 
 /**
- * virtiofs_vqs_set_look() - say how long workers look for replies that nobody waits for
+ * virtiofs_vqs_set_poll() - say how long workers poll for what nobody waits for in the queue
  * @vqs: the queues
  * @ns: a number of nanoseconds, or 0 to have them wait for the interrupt
  *
- * What the callers of virtiofs_vq_submit() wait for in another way may so come earlier.  It
- * is done while nobody else wants the CPU, and as long as it pays.
- *
  * Context: any.
  */
-void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns)
+void virtiofs_vqs_set_poll(struct virtiofs_vqs *vqs, u64 ns)
 {
 	unsigned int i;
 
 	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++)
-		WRITE_ONCE(vqs->vq[i].look_ns, ns);
+		WRITE_ONCE(vqs->vq[i].poll_ns, ns);
 }
 
 /**

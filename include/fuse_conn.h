@@ -14,7 +14,7 @@
 
 #include "fuse_compat.h"
 #include "fuse_glue.h"
-#include "score.h"
+#include "hit_rate.h"
 #include "virtqueue.h"
 
 struct glue_ends;
@@ -38,8 +38,8 @@ struct glue_orphan;
  * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
  * @timeout: seconds that the device has to answer a request, or 0
- * @poll_us: how long to look for a reply instead of sleeping, in microseconds
- * @poll: when that pays, for small and for large requests
+ * @poll_us: how long to poll for a reply before sleeping, in microseconds
+ * @poll: whether that pays, for each opcode
  * @errors: number of requests that have ended without a good reply
  * @latency: how long requests have taken
  * @inodes: number of inodes of all superblocks
@@ -77,7 +77,7 @@ struct glue_conn {
 	bool no_interrupt;
 	unsigned int timeout;
 	unsigned int poll_us;
-	struct virtiofs_score poll[2][GLUE_POLL_OPCODES];
+	struct virtiofs_hit_rate poll[GLUE_POLL_OPCODES];
 	atomic_long_t errors;
 	struct glue_latency __percpu *latency;
 	atomic_long_t inodes;

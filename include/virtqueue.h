@@ -22,9 +22,8 @@
 #include <linux/workqueue.h>
 
 #include "fifo.h"
-#include "score.h"
+#include "hit_rate.h"
 
-struct task_struct;
 struct virtio_device;
 struct virtiofs_vq;
 struct virtqueue;
@@ -43,8 +42,8 @@ enum {
 
 /**
  * struct virtiofs_buf - a request's place in a queue, with memory of its own
- * @node: on one of the queue's lists (free, in the ring, taken, answered), or on a
- *	batch of completed ones
+ * @node: on one of the queue's lists (free, in the ring, used, woken), or on a
+ *	batch that is being completed
  * @link: the submission that has this place
  * @nr: how many submissions have it, @link and those linked behind it
  * @waiter: who waits for its end, or NULL
@@ -78,25 +77,21 @@ struct virtiofs_buf {
 #define VIRTIOFS_BUF_DATA	(VIRTIOFS_BUF_SIZE - sizeof(struct virtiofs_buf))
 
 /**
- * struct virtiofs_waiter - a submitter that waits for the end of its request
+ * struct virtiofs_waiter - a submitter that waits for its request
  * @buf: the request's place in the queue, or NULL if it has found none at once
- * @polls: the submitter looks into the ring, and needs no interrupt
- * @looks: the submitter was woken, and others wait until it, or the last such one, looks
- * @late: the submitter has looked for as long as it may, in vain
- * @answered: the device has returned @buf, or never will
- * @end: completed after that, if the submitter sleeps
+ * @polls: the submitter has become the queue's poller
+ * @used: the device has used @buf, or never will
+ * @done: completed after that, if the submitter sleeps
  *
- * On the submitter's stack, and gone once it has seen @answered while it looked, or else @end.
- * @polls, @looks and @answered are under the queue's lock, but who looks reads @answered
- * without; the others are the submitter's.
+ * On the submitter's stack, and gone once it has seen @used while it polled, or else @done.
+ * @used is written under the queue's lock, and read by the poller without; the others are
+ * the submitter's.
  */
 struct virtiofs_waiter {
 	struct virtiofs_buf *buf;
 	bool polls;
-	bool looks;
-	bool late;
-	bool answered;
-	struct completion end;
+	bool used;
+	struct completion done;
 };
 
 /**
@@ -161,7 +156,7 @@ struct virtiofs_vqs_ops {
  * @requests: number of submissions that have ended
  * @in_flight: number of submissions that the device has
  * @backlog: number of submissions that wait to get there
- * @polled: number of requests that ended while their submitter looked for that, or the
+ * @polled: number of requests that completed while their submitter polled for them, or the
  *	worker if nobody waits
  * @interrupts: number of interrupts
  * @kicks: number of notifications of the device
@@ -180,13 +175,26 @@ struct virtiofs_vq_stats {
 };
 
 /**
+ * enum virtiofs_vq_state - who reaps next
+ * @VQ_IDLE: nobody, as nothing is in the ring
+ * @VQ_POLLED: the one task that polls, for its own request
+ * @VQ_SCHEDULED: the worker
+ * @VQ_ARMED: the interrupt, as callbacks are on; in the other states they are off
+ */
+enum virtiofs_vq_state {
+	VQ_IDLE,
+	VQ_POLLED,
+	VQ_SCHEDULED,
+	VQ_ARMED,
+};
+
+/**
  * struct virtiofs_vq - one queue
  * @ops: the submitter's functions; see virtiofs_vq_set_ops()
  * @vqs: all queues of the device
  * @name: as in /proc/interrupts and sysfs
- * @nr_cpus: number of CPUs whose requests come here; init-only
- * @look_ns: how long the worker looks for a reply that nobody waits for, in nanoseconds,
- *	or 0; not locked
+ * @poll_ns: how long the worker polls, in nanoseconds, or 0; not locked
+ * @rate: whether that pays; not locked
  * @lock: protects what follows, and is the innermost lock of the driver: only
  *	map() is called under it.  Taken by the interrupt.
  * @dead: submissions end with -ENOTCONN through the worker, and the ring is
@@ -196,89 +204,74 @@ struct virtiofs_vq_stats {
  * @in_ring: bufs that the device owns, the oldest first
  * @nr_in_ring: number of submissions that have them; may be read without the lock, to see
  *	whether there are any
+ * @backlog: submissions that are not in the ring, oldest first
+ * @deferred: submissions that are not on the backlog yet, oldest first
+ * @failed: submissions that cannot get there, for the worker to complete
+ * @free: bufs that nobody uses, the last used first
+ * @sgl: scratch scatterlist
  * @pending: number of submissions that done() has not finished
  * @completed: number of submissions that done() has finished; may be read
  *	without the lock, to see whether there is progress
- * @backlog: submissions that are not in the ring, oldest first
- * @deferred: submissions that are not on the backlog yet, oldest first
- * @failed: submissions that cannot get there, for the worker to end
- * @free: bufs that nobody uses, the last used first
- * @sgl: scratch scatterlist
- * @work: ends what nobody waits for and what failed, goes on with the backlog
- * @flush: moves what is deferred to the backlog, pending while there is any
- * @timer: looks into the ring if callers that were woken have not done so, or starts @work
- *	when the ring lacked memory to take a request
  * @idle: woken when @pending becomes 0
- * @nr_polled: number of submissions in the ring that their submitters look for
- * @nr_asleep: number of them whose submitters sleep until they end
- * @nr_woken: number of submitters that were woken from that, of which the last to use its
- *	reply looks; 0 if CPUs share the queue, or when they are given up
- * @overdue: @timer had to look for them, and gives them up if it has to once more
- * @nr_answered: number of submitters that have not used yet what the device has returned
- *	for them; may be read without the lock, to see whether there are any
- * @callbacks: the device shall interrupt
- * @reaping: @work is going to look into the ring
- * @working: it need not be queued for that, as it runs
- * @submitter: for whom @work shall look until it finds something, if that does not take
- *	long, or NULL; referenced, and only @work makes it NULL
- * @looking: it does so
- * @score: whether that pays; not locked
- * @taken: bufs that the device has returned, for the worker to end
- * @answered: bufs of sleepers that are woken when the lock is dropped; empty without it
+ * @state: who reaps next, by the four fields that follow and @nr_in_ring; in line with them
+ *	whenever the lock is free.  May be read without it.
+ * @poller: the waiter that polls, or NULL; it has submitted into an empty ring
+ * @nr_sleeping: number of submissions in the ring whose submitters sleep
+ * @scheduled: @work is going to take the lock, and then reaps
+ * @worker_polls: ... but polls before; not locked
+ * @used: bufs that the device has used, for the worker to complete
+ * @woken: bufs of sleepers that are woken when the lock is dropped; empty without it
+ * @work: completes what nobody waits for and what failed, goes on with the backlog
+ * @flush: moves what is deferred to the backlog, pending while there is any
+ * @timer: starts @work when the ring lacked memory to take a request
  * @polled: see struct virtiofs_vq_stats
  * @interrupts: see struct virtiofs_vq_stats
  * @kicks: see struct virtiofs_vq_stats
  * @bytes_out: see struct virtiofs_vq_stats
  * @bytes_in: see struct virtiofs_vq_stats
  *
- * Whenever the device has a request that nobody looks for, @callbacks or @reaping
- * is true, and if somebody sleeps for it @callbacks, unless the interrupt has just called
- * @work; or @nr_woken is not 0 and @timer is pending: at each end of a lock hold, so that no
- * completion is left to itself.
- *
  * A submission is deferred, on the backlog, in the ring, its waiter's, on a batch of
- * the worker or on the list of failed ones, and ends exactly once.  Whether the ring is full is
- * decided under the lock hold that puts the submission on the backlog, so no
+ * the worker or on the list of failed ones, and completes exactly once.  Whether the ring is
+ * full is decided under the lock hold that puts the submission on the backlog, so no
  * completion can slip in between and leave it there.
  */
 struct virtiofs_vq {
 	const struct virtiofs_vq_ops *ops;
 	struct virtiofs_vqs *vqs;
 	char name[24];
-	unsigned int nr_cpus;
-	u64 look_ns;
+	u64 poll_ns;
+	struct virtiofs_hit_rate rate;
 
+	/* Ring */
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	bool dead;
 	struct virtqueue *ring;
 	struct list_head in_ring;
 	unsigned int nr_in_ring;
-	unsigned int nr_polled;
-	unsigned int nr_asleep;
-	unsigned int nr_woken;
-	bool overdue;
-	unsigned int nr_answered;
-	bool callbacks;
-	bool reaping;
-	bool working;
-	struct task_struct *submitter;
-	bool looking;
-	struct virtiofs_score score;
-	struct list_head taken;
-	struct list_head answered;
-	unsigned int pending;
-	u64 completed;
 	struct virtiofs_fifo backlog;
 	struct virtiofs_fifo deferred;
 	struct virtiofs_fifo failed;
 	struct list_head free;
 	struct virtiofs_sgl sgl;
+	unsigned int pending;
+	u64 completed;
+	wait_queue_head_t idle;
 
+	/* Wait */
+	enum virtiofs_vq_state state;
+	struct virtiofs_waiter *poller;
+	unsigned int nr_sleeping;
+	bool scheduled;
+	bool worker_polls;
+	struct list_head used;
+	struct list_head woken;
+
+	/* Worker */
 	struct work_struct work;
 	struct delayed_work flush;
 	struct timer_list timer;
-	wait_queue_head_t idle;
 
+	/* Statistics */
 	u64 polled;
 	u64 interrupts;
 	u64 kicks;
@@ -386,11 +379,11 @@ static inline bool virtiofs_vq_is_idle(struct virtiofs_vq *vq)
 	return !READ_ONCE(vq->nr_in_ring);
 }
 
-void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link,
-			struct virtiofs_waiter *waiter);
+void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
 void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo);
 bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
-			     struct virtiofs_waiter *waiter, u64 ns);
+			     struct virtiofs_waiter *waiter, u64 ns,
+			     struct virtiofs_hit_rate *rate);
 bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 		      long timeout);
 void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
@@ -417,7 +410,7 @@ bool virtiofs_vqs_scan_backlog(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
 		      virtiofs_scan_fn fn, void *arg);
 void virtiofs_vqs_reap(struct virtiofs_vqs *vqs);
-void virtiofs_vqs_set_look(struct virtiofs_vqs *vqs, u64 ns);
+void virtiofs_vqs_set_poll(struct virtiofs_vqs *vqs, u64 ns);
 u64 virtiofs_vq_oldest(struct virtiofs_vq *vq);
 u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);

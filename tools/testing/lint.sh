@@ -101,10 +101,10 @@ includes()
 {
 	local file
 
-	for file in virtqueue{,_wait,_device}.c include/virtqueue{,_internal}.h; do
+	for file in virtqueue{,_device}.c include/virtqueue{,_internal}.h; do
 		not_in "$file" 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
 	done
-	not_elsewhere virtqueue_internal.h virtqueue{,_wait,_device}.c
+	not_elsewhere virtqueue_internal.h virtqueue{,_device}.c
 	not_in plug.c 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
 	not_in include/plug.h 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
 	not_in late.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'

@@ -69,7 +69,7 @@ static void plain_done(struct llist_node *link, struct virtiofs_buf *buf,
 		schedule_work(req->meanwhile);
 	if (req->next)
 		virtiofs_vq_submit(virtiofs_vqs_pick(plain->vqs),
-				   &req->next->link, NULL);
+				   &req->next->link);
 	if (req->goes_on)
 		wait_for_completion(req->goes_on);
 }
@@ -208,17 +208,19 @@ struct plain_req *plain_reqs(struct mock_device *mock, unsigned int nr)
 /* To the first request queue */
 void plain_submit(struct mock_device *mock, struct plain_req *req)
 {
-	virtiofs_vq_submit(plain_vq(mock), &req->link, NULL);
+	virtiofs_vq_submit(plain_vq(mock), &req->link);
 }
 
-/* The same, look for the reply, and then wait for it */
+/* The same, poll for the reply, and then wait for it */
 enum plain_waited plain_submit_wait(struct mock_device *mock,
 				    struct plain_req *req, u64 ns, long timeout)
 {
 	struct virtiofs_vq *vq = plain_vq(mock);
+	struct virtiofs_hit_rate rate = {};
 	struct virtiofs_waiter waiter;
 
-	if (virtiofs_vq_submit_wait(vq, &req->link, &waiter, ns))
+	if (virtiofs_vq_submit_wait(vq, &req->link, &waiter, ns,
+				    ns ? &rate : NULL))
 		return PLAIN_POLLED;
 	if (virtiofs_vq_wait(vq, &waiter, timeout))
 		return PLAIN_SLEPT;

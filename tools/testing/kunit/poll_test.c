@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tests of submitters that wait for the reply, by looking for it or asleep: whenever
- * the device has a request and nobody looks, it interrupts.
+ * Tests of submitters that poll for their reply or sleep until it comes: whenever the device
+ * has a request and nobody polls, it interrupts.
  */
 
 #include <linux/cpu.h>
@@ -57,17 +57,6 @@ static struct mock_device *device(struct kunit *test)
 	return plain_plug(test, *(const u64 *)test->param_value, 2 * ROOM);
 }
 
-/* However a wait ended, the queue does not count on it any more */
-static void expect_nobody_waits(struct mock_device *mock)
-{
-	struct virtiofs_vq *vq = plain_vq(mock);
-
-	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_polled);
-	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_asleep);
-	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_woken);
-	KUNIT_EXPECT_EQ(mock->test, 0, vq->nr_answered);
-}
-
 static unsigned int interrupts(struct mock_device *mock)
 {
 	return mock->queue[REQUESTS].interrupts;
@@ -82,7 +71,7 @@ static void pop_only(struct mock_device *mock, struct mock_chain *chain)
 	KUNIT_ASSERT_FALSE(mock->test, mock_pop(mock, REQUESTS, &none));
 }
 
-/* Returns true if the reply was found by looking; nobody sleeps for it */
+/* Returns true if polling was a hit; nobody sleeps for the reply */
 static bool polls(struct mock_device *mock, struct plain_req *req, u64 ns)
 {
 	return plain_submit_wait(mock, req, ns, 0) == PLAIN_POLLED;
@@ -195,7 +184,7 @@ static void full_ring_is_not_waited_for(struct kunit *test)
 
 	for (i = 0; i < ROOM; i++)
 		plain_submit(mock, &reqs[i]);
-	/* Neither by looking, nor asleep */
+	/* Neither by polling, nor asleep */
 	KUNIT_EXPECT_EQ(test, PLAIN_LEFT,
 			plain_submit_wait(mock, &reqs[ROOM], LONG,
 					  MAX_SCHEDULE_TIMEOUT));
@@ -208,18 +197,17 @@ static void full_ring_is_not_waited_for(struct kunit *test)
 		expect_good(test, &reqs[i]);
 }
 
-/* The poller has looked for the last time; now the reply comes, and somebody takes it */
-static void answer_and_take(void *data, int device, const char *queue,
+/* The poller has missed; now the reply comes, and somebody else reaps */
+static void answer_and_reap(void *data, int device, const char *queue,
 			    bool ended, u64 ns)
 {
 	struct mock_device *mock = data;
-	struct timer_list *timer = &plain_vq(mock)->timer;
 
 	plain_answer_one(mock);
-	timer->function(timer);
+	virtiofs_vqs_reap(plain_of(mock)->vqs);
 }
 
-static void poller_has_what_is_taken_while_it_leaves(struct kunit *test)
+static void poller_has_what_is_reaped_while_it_gives_up(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 1);
@@ -228,55 +216,15 @@ static void poller_has_what_is_taken_while_it_leaves(struct kunit *test)
 		kunit_skip(test, "the kernel is without trace events");
 	/* Nothing may end the test while this is registered */
 	KUNIT_EXPECT_EQ(test, 0,
-			register_trace_virtiofs_poll(answer_and_take, mock));
+			register_trace_virtiofs_poll(answer_and_reap, mock));
 	KUNIT_EXPECT_EQ(test, PLAIN_POLLED,
 			plain_submit_wait(mock, &reqs[0], 1, MOCK_PATIENCE));
-	unregister_trace_virtiofs_poll(answer_and_take, mock);
+	unregister_trace_virtiofs_poll(answer_and_reap, mock);
 	tracepoint_synchronize_unregister();
 	expect_good(test, &reqs[0]);
-	expect_nobody_waits(mock);
 }
 
-static void see_longest(void *data, int device, const char *queue, bool ended,
-			u64 ns)
-{
-	u64 *longest = data;
-
-	*longest = max(*longest, ns);
-}
-
-static void large_request_is_looked_for_longer(struct kunit *test)
-{
-	struct mock_device *mock = device(test);
-	struct plain_req *reqs = plain_reqs(mock, TRIES);
-	struct page *large;
-	/* What a host takes that copies two bytes in a nanosecond */
-	u64 longest = 0, wanted = SZ_2M / 2;
-	unsigned int i;
-
-	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
-		kunit_skip(test, "the kernel is without trace events");
-	large = alloc_pages(GFP_KERNEL, get_order(SZ_2M));
-	KUNIT_ASSERT_NOT_NULL(test, large);
-	/* Nothing may end the test while this is registered */
-	KUNIT_EXPECT_EQ(test, 0,
-			register_trace_virtiofs_poll(see_longest, &longest));
-	/* If another task wants the CPU, it is not for as long */
-	for (i = 0; i < TRIES && longest < wanted; i++) {
-		reqs[i].segs = 1;
-		reqs[i].seg_len = SZ_2M;
-		reqs[i].pages = large;
-		KUNIT_EXPECT_FALSE(test, polls(mock, &reqs[i], 1));
-		plain_answer_one(mock);
-		plain_wait(mock, i + 1);
-	}
-	unregister_trace_virtiofs_poll(see_longest, &longest);
-	tracepoint_synchronize_unregister();
-	__free_pages(large, get_order(SZ_2M));
-	KUNIT_EXPECT_GE(test, longest, wanted);
-}
-
-static void dead_queue_is_not_looked_at(struct kunit *test)
+static void dead_queue_is_not_polled(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 1);
@@ -327,7 +275,7 @@ static void waiter_start(struct waiter *waiter, struct mock_device *mock,
 	}
 }
 
-/* It looks no longer */
+/* It does not poll, or does no longer */
 static void waiter_sleeps(struct waiter *waiter)
 {
 	while (task_is_running(waiter->task))
@@ -340,7 +288,7 @@ static void waiter_end(struct waiter *waiter)
 	destroy_work_on_stack(&waiter->work);
 }
 
-static void who_does_not_look_is_told_while_another_looks(struct kunit *test)
+static void what_comes_while_one_polls_is_completed(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 2);
@@ -353,7 +301,6 @@ static void who_does_not_look_is_told_while_another_looks(struct kunit *test)
 	pop_only(mock, &chains[0]);
 	plain_submit(mock, &reqs[1]);
 	pop_only(mock, &chains[1]);
-	KUNIT_EXPECT_TRUE(test, mock_is_asked(mock, REQUESTS));
 	plain_answer(mock, &chains[1]);
 	plain_wait(mock, 1);
 	expect_good(test, &reqs[1]);
@@ -374,7 +321,6 @@ static void kill_takes_the_ring_from_a_poller(struct kunit *test)
 	waiter_end(&waiter);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
 	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[0].error);
-	expect_nobody_waits(mock);
 }
 
 static void sleeper_ends_its_request_itself(struct kunit *test)
@@ -392,7 +338,7 @@ static void sleeper_ends_its_request_itself(struct kunit *test)
 	expect_good(test, &reqs[0]);
 }
 
-static void who_looks_no_longer_sleeps(struct kunit *test)
+static void who_polls_no_longer_sleeps(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 1);
@@ -444,90 +390,6 @@ static void one_interrupt_ends_what_is_waited_for_and_what_is_not(struct kunit *
 	KUNIT_EXPECT_PTR_NE(test, waiter.task, reqs[0].task);
 	expect_good(test, &reqs[0]);
 	expect_good(test, &reqs[1]);
-}
-
-/**
- * struct meeting - an interrupt that is for two requests
- * @nr_cpus: so many share the queue
- * @sleeps: somebody sleeps for one of them
- * @working: the worker has something to end
- */
-struct meeting {
-	unsigned int nr_cpus;
-	bool sleeps;
-	bool working;
-};
-
-/* How many does the interrupt leave in the ring?  The worker never runs. */
-static unsigned int left_by_interrupt(struct kunit *test,
-				      const struct meeting *meeting)
-{
-	struct mock_device *mock = device(test);
-	struct plain_req *reqs = plain_reqs(mock, 2);
-	struct virtiofs_vq *vq = plain_vq(mock);
-	struct mock_chain chain;
-	struct waiter waiter;
-	unsigned int left;
-	s64 len;
-
-	vq->nr_cpus = meeting->nr_cpus;
-	disable_work(&vq->work);
-	plain_submit(mock, &reqs[0]);
-	if (meeting->sleeps)
-		waiter_start(&waiter, mock, &reqs[1], 0, MOCK_PATIENCE);
-	else
-		plain_submit(mock, &reqs[1]);
-	vq->working = meeting->working;
-	KUNIT_ASSERT_TRUE(test, mock_pop(mock, REQUESTS, &chain));
-	len = plain_serve(mock, REQUESTS, &chain);
-	mock_push(mock, REQUESTS, chain.head, len);
-	plain_answer_one(mock);
-	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
-	/* Where it is the tick that brings them, it has not come yet */
-	irq_work_sync(&mock->queue[REQUESTS].irq);
-	KUNIT_EXPECT_EQ(test, 1, vq->interrupts);
-	left = vq->nr_in_ring;
-	virtiofs_vqs_kill(vq->vqs);
-	if (meeting->sleeps)
-		waiter_end(&waiter);
-	expect_good(test, &reqs[0]);
-	expect_good(test, &reqs[1]);
-	expect_nobody_waits(mock);
-	return left;
-}
-
-static void interrupt_leaves_to_the_worker_what_nobody_waits_for(struct kunit *test)
-{
-	const struct meeting idle = { .nr_cpus = 1 };
-	const struct meeting shared = { .nr_cpus = 2, .working = true };
-
-	KUNIT_EXPECT_EQ(test, 2, left_by_interrupt(test, &idle));
-	KUNIT_EXPECT_EQ(test, 2, left_by_interrupt(test, &shared));
-}
-
-static void sleeper_does_not_wait_for_a_worker_of_another_cpu(struct kunit *test)
-{
-	const struct meeting shared = { .nr_cpus = 2, .sleeps = true };
-
-	KUNIT_EXPECT_EQ(test, 0, left_by_interrupt(test, &shared));
-}
-
-static void sleeper_waits_for_an_idle_worker_of_its_cpu(struct kunit *test)
-{
-	const struct meeting idle = { .nr_cpus = 1, .sleeps = true };
-
-	KUNIT_EXPECT_EQ(test, 2, left_by_interrupt(test, &idle));
-}
-
-static void sleeper_does_not_wait_for_the_ends_of_others(struct kunit *test)
-{
-	const struct meeting busy = {
-		.nr_cpus = 1,
-		.sleeps = true,
-		.working = true,
-	};
-
-	KUNIT_EXPECT_EQ(test, 0, left_by_interrupt(test, &busy));
 }
 
 /* Wait until the device has so many requests */
@@ -586,7 +448,6 @@ static void answer_meets_a_sleeper_that_leaves(struct kunit *test)
 		nr_left += waiter.waited == PLAIN_LEFT;
 	}
 	kunit_info(test, "%u of %u have left\n", nr_left, MEETINGS);
-	expect_nobody_waits(mock);
 }
 
 static void kill_wakes_a_sleeper(struct kunit *test)
@@ -601,10 +462,9 @@ static void kill_wakes_a_sleeper(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[0].ends));
 	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[0].error);
-	expect_nobody_waits(mock);
 }
 
-static void worker_looks_again_before_it_is_told(struct kunit *test)
+static void worker_reaps_again_before_callbacks_are_on(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 3);
@@ -730,7 +590,8 @@ static struct sleeper *sleepers(struct mock_device *mock, unsigned int nr)
 		sleepers[i].req = &reqs[i];
 		KUNIT_EXPECT_FALSE(mock->test,
 				   virtiofs_vq_submit_wait(plain_vq(mock), &reqs[i].link,
-							   &sleepers[i].waiter, 0));
+							   &sleepers[i].waiter, 0,
+							   NULL));
 	}
 	return sleepers;
 }
@@ -745,7 +606,7 @@ static void sleeper_runs(struct mock_device *mock, struct sleeper *sleeper)
 
 static bool is_told(struct sleeper *sleeper)
 {
-	return completion_done(&sleeper->waiter.end);
+	return completion_done(&sleeper->waiter.done);
 }
 
 static unsigned int spurious(struct mock_device *mock)
@@ -776,7 +637,6 @@ static void interrupt_finds_work_while_one_sleeps_and_another_polls(struct kunit
 	KUNIT_EXPECT_EQ(test, 0, spurious(mock));
 	plain_answer(mock, &held);
 	sleeper_runs(mock, sleeper);
-	expect_nobody_waits(mock);
 }
 
 /* With an event index the device tells no more until it is asked anew */
@@ -798,11 +658,10 @@ static void interrupt_that_was_lost_costs_no_other(struct kunit *test)
 	plain_answer_one(mock);
 	KUNIT_EXPECT_EQ(test, 1, interrupts(mock));
 	sleeper_runs(mock, &sleeper[1]);
-	expect_nobody_waits(mock);
 }
 
 /* Its interrupt may have been for a CPU that has gone, or was shut down until one came */
-static void reply_is_looked_for_when_a_cpu_goes_or_comes(struct kunit *test)
+static void reply_is_reaped_when_a_cpu_goes_or_comes(struct kunit *test)
 {
 #ifdef CONFIG_HOTPLUG_CPU
 	struct mock_device *mock = device(test);
@@ -829,62 +688,8 @@ static void reply_is_looked_for_when_a_cpu_goes_or_comes(struct kunit *test)
 #endif
 }
 
-/* Returns false if there was a tick, at which others look as well */
-static bool woken_looks(struct kunit *test, struct mock_device *mock)
-{
-	bool first_tells, next_tells, last_tells;
-	unsigned int before = interrupts(mock);
-	struct sleeper *sleeper;
-	unsigned long tick;
-
-	/* Behind a tick, and nothing is left of the last try */
-	schedule_timeout_uninterruptible(1);
-	timer_delete_sync(&plain_vq(mock)->timer);
-	tick = jiffies;
-	sleeper = sleepers(mock, ROOM);
-	plain_answer_one(mock);
-	plain_answer_one(mock);
-	plain_answer_one(mock);
-	sleeper_runs(mock, &sleeper[0]);
-	/* The only one that was woken */
-	first_tells = is_told(&sleeper[1]) && is_told(&sleeper[2]);
-	plain_answer_one(mock);
-	sleeper_runs(mock, &sleeper[1]);
-	next_tells = is_told(&sleeper[3]);
-	sleeper_runs(mock, &sleeper[2]);
-	/* The last of both */
-	last_tells = is_told(&sleeper[3]);
-	sleeper_runs(mock, &sleeper[3]);
-	if (time_after(jiffies, tick))
-		return false;
-	KUNIT_EXPECT_TRUE(test, first_tells);
-	KUNIT_EXPECT_FALSE(test, next_tells);
-	KUNIT_EXPECT_TRUE(test, last_tells);
-	KUNIT_EXPECT_EQ(test, before + 1, interrupts(mock));
-	return true;
-}
-
-static void who_was_woken_takes_what_has_come_together(struct kunit *test)
-{
-	struct mock_device *mock = device(test);
-	unsigned int i = 0;
-
-	if (!arch_irq_work_has_interrupt())
-		kunit_skip(test, "interrupts come with the tick");
-	plain_vq(mock)->nr_cpus = 1;
-	/* Where its interrupts are */
-	migrate_disable();
-	while (!woken_looks(test, mock))
-		if (++i == TRIES)
-			break;
-	migrate_enable();
-	if (IS_ENABLED(CONFIG_KASAN) && i == TRIES)
-		kunit_skip(test, "no try was over within a tick");
-	KUNIT_EXPECT_LT(test, i, TRIES);
-}
-
-/* It may have to wait until the host lets its CPU run, and they may be on others */
-static void who_was_woken_keeps_nobody_of_another_cpu_waiting(struct kunit *test)
+/* One that was woken may have to wait until the host lets its CPU run */
+static void sleepers_do_not_wait_for_one_that_was_woken(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct sleeper *sleeper;
@@ -892,11 +697,10 @@ static void who_was_woken_keeps_nobody_of_another_cpu_waiting(struct kunit *test
 
 	if (!arch_irq_work_has_interrupt())
 		kunit_skip(test, "interrupts come with the tick");
-	plain_vq(mock)->nr_cpus = 2;
 	sleeper = sleepers(mock, 3);
 	for (i = 0; i < 3; i++) {
 		plain_answer_one(mock);
-		KUNIT_EXPECT_TRUE(test, completion_done(&sleeper[i].waiter.end));
+		KUNIT_EXPECT_TRUE(test, is_told(&sleeper[i]));
 	}
 	KUNIT_EXPECT_EQ(test, 3, interrupts(mock));
 	for (i = 0; i < 3; i++)
@@ -933,15 +737,15 @@ static bool lock_is_free_at_the_wake_up(struct mock_device *mock,
 	unsigned long flags;
 
 	INIT_WORK_ONSTACK(&answer.work, answer_run);
-	raw_spin_lock_irqsave(&sleeper->waiter.end.wait.lock, flags);
+	raw_spin_lock_irqsave(&sleeper->waiter.done.wait.lock, flags);
 	schedule_work_on(cpumask_any_but(cpu_online_mask, smp_processor_id()),
 			 &answer.work);
 	for (limit = 0; limit < USEC_PER_SEC && !is_free; limit++) {
 		udelay(1);
-		if (READ_ONCE(sleeper->waiter.answered))
+		if (READ_ONCE(sleeper->waiter.used))
 			see_whether_lock_is_free(plain_vq(mock), &is_free);
 	}
-	raw_spin_unlock_irqrestore(&sleeper->waiter.end.wait.lock, flags);
+	raw_spin_unlock_irqrestore(&sleeper->waiter.done.wait.lock, flags);
 	flush_work(&answer.work);
 	destroy_work_on_stack(&answer.work);
 	return is_free;
@@ -958,7 +762,6 @@ static void sleeper_is_woken_without_the_lock(struct kunit *test)
 	sleeper = sleepers(mock, 1);
 	KUNIT_EXPECT_TRUE(test, lock_is_free_at_the_wake_up(mock, sleeper));
 	sleeper_runs(mock, sleeper);
-	expect_nobody_waits(mock);
 }
 
 /**
@@ -1015,13 +818,13 @@ static void leave_before_the_wake_up(struct leaver *leaver, unsigned int *cpus)
 	KUNIT_ASSERT_FALSE(leaver->mock->test, IS_ERR(task));
 	kthread_bind(task, cpus[0]);
 	INIT_WORK_ONSTACK(&answer.work, answer_run);
-	raw_spin_lock_irqsave(&waiter->end.wait.lock, flags);
+	raw_spin_lock_irqsave(&waiter->done.wait.lock, flags);
 	wake_up_process(task);
 	spin_until(&leaver->begun);
 	udelay(USEC_PER_MSEC);
 	schedule_work_on(cpus[1], &answer.work);
-	spin_until(&waiter->answered);
-	raw_spin_unlock_irqrestore(&waiter->end.wait.lock, flags);
+	spin_until(&waiter->used);
+	raw_spin_unlock_irqrestore(&waiter->done.wait.lock, flags);
 	flush_work(&answer.work);
 	destroy_work_on_stack(&answer.work);
 	wait_for_completion(&leaver->over);
@@ -1046,123 +849,96 @@ static void sleeper_that_leaves_too_late_waits_to_be_woken(struct kunit *test)
 	leave_before_the_wake_up(&leaver, cpus);
 	migrate_enable();
 	KUNIT_EXPECT_TRUE(test, leaver.ended);
-	KUNIT_EXPECT_FALSE(test, completion_done(&leaver.sleeper->waiter.end));
+	KUNIT_EXPECT_FALSE(test, completion_done(&leaver.sleeper->waiter.done));
 	expect_good(test, leaver.sleeper->req);
-	expect_nobody_waits(mock);
 }
 
-/* Its priority may be low, or its group may have had its share of the CPU */
-static void sleeper_is_told_while_who_was_woken_does_not_run(struct kunit *test)
-{
-	struct mock_device *mock = device(test);
-	struct sleeper *sleeper = sleepers(mock, 3);
-
-	plain_vq(mock)->nr_cpus = 1;
-	plain_answer_one(mock);
-	plain_answer_one(mock);
-	/* No more comes from the device that could make anybody look */
-	sleeper_runs(mock, &sleeper[1]);
-	plain_answer_one(mock);
-	sleeper_runs(mock, &sleeper[2]);
-	sleeper_runs(mock, &sleeper[0]);
-}
-
-/* Others would wait for a tick with each request */
-static void who_does_not_run_is_given_up(struct kunit *test)
-{
-	struct mock_device *mock = device(test);
-	struct sleeper *woken = sleepers(mock, 1), *other;
-	unsigned int i;
-
-	if (!arch_irq_work_has_interrupt())
-		kunit_skip(test, "interrupts come with the tick");
-	plain_vq(mock)->nr_cpus = 1;
-	/* Where its interrupts are */
-	migrate_disable();
-	plain_answer_one(mock);
-	for (i = 0; i < 6; i++) {
-		other = sleepers(mock, 1);
-		plain_answer_one(mock);
-		if (i > 2)
-			KUNIT_EXPECT_TRUE(test, completion_done(&other->waiter.end));
-		sleeper_runs(mock, other);
-	}
-	migrate_enable();
-	sleeper_runs(mock, woken);
-	expect_nobody_waits(mock);
-}
-
-/* What else there is to do for the CPU of a caller */
-static int busy_run(void *unused)
-{
-	while (!kthread_should_stop())
-		cond_resched();
-	return 0;
-}
-
-/* They would wait for a time slice of one whose replies are there at each first look */
-static void who_looks_lets_those_run_who_have_their_reply(struct kunit *test)
+/* The poller is the one whose request the device has alone */
+static void who_comes_second_sleeps(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 2);
-	struct sleeper *sleeper = sleepers(mock, 1);
-	struct task_struct *busy;
-	struct mock_chain chain;
+	struct mock_chain held;
+	struct waiter waiter;
 
-	pop_only(mock, &chain);
-	plain_answer(mock, &chain);
-	/* Interrupts may come with the tick */
-	wait_in_flight(mock, 0);
-	plain_be_prompt(mock, true);
-	migrate_disable();
-	busy = kthread_run_on_cpu(busy_run, NULL, raw_smp_processor_id(),
-				  "busy/%u");
-	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT,
-			plain_submit_wait(mock, &reqs[0], LONG, MOCK_PATIENCE));
-	sleeper_runs(mock, sleeper);
-	KUNIT_EXPECT_EQ(test, PLAIN_POLLED,
-			plain_submit_wait(mock, &reqs[1], LONG, MOCK_PATIENCE));
-	migrate_enable();
-	expect_good(test, &reqs[0]);
+	plain_submit(mock, &reqs[0]);
+	pop_only(mock, &held);
+	waiter_start(&waiter, mock, &reqs[1], LONG, MOCK_PATIENCE);
+	waiter_sleeps(&waiter);
+	KUNIT_EXPECT_TRUE(test, mock_is_asked(mock, REQUESTS));
+	plain_answer_one(mock);
+	waiter_end(&waiter);
+	KUNIT_EXPECT_EQ(test, PLAIN_SLEPT, waiter.waited);
 	expect_good(test, &reqs[1]);
-	expect_nobody_waits(mock);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(busy));
-	kthread_stop(busy);
+	plain_answer(mock, &held);
+	plain_wait(mock, 2);
+	expect_good(test, &reqs[0]);
+}
+
+/* How many requests go without a poll until the next one */
+static unsigned int skipped(struct virtiofs_hit_rate *rate)
+{
+	unsigned int nr = 0;
+
+	while (!hit_rate_pays(rate))
+		nr++;
+	return nr;
+}
+
+static void each_miss_doubles_the_distance_to_the_next_poll(struct kunit *test)
+{
+	struct virtiofs_hit_rate rate = {};
+	unsigned int miss;
+
+	KUNIT_EXPECT_EQ(test, 0, skipped(&rate));
+	for (miss = 1; miss <= HIT_MISSES_MAX + 2; miss++) {
+		hit_rate_learn(&rate, false);
+		KUNIT_EXPECT_EQ(test, (1 << min(miss, HIT_MISSES_MAX)) - 1,
+				skipped(&rate));
+	}
+}
+
+static void hit_has_each_request_polled_for_again(struct kunit *test)
+{
+	struct virtiofs_hit_rate rate = {};
+	unsigned int miss;
+
+	for (miss = 0; miss < HIT_MISSES_MAX; miss++)
+		hit_rate_learn(&rate, false);
+	skipped(&rate);
+	hit_rate_learn(&rate, true);
+	KUNIT_EXPECT_EQ(test, 0, skipped(&rate));
+	KUNIT_EXPECT_EQ(test, 0, skipped(&rate));
+	hit_rate_learn(&rate, false);
+	KUNIT_EXPECT_EQ(test, 1, skipped(&rate));
 }
 
 static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(polled_request_needs_no_interrupt, shape_gen_params),
-	KUNIT_CASE_PARAM(request_after_a_polled_one_is_told_of, shape_gen_params),
+	KUNIT_CASE_PARAM(request_after_a_polled_one_is_told_of,
+			 shape_gen_params),
 	KUNIT_CASE_PARAM(poller_that_leaves_is_told, shape_gen_params),
-	KUNIT_CASE_PARAM(caller_gets_what_others_have_submitted_completed, shape_gen_params),
-	KUNIT_CASE_PARAM(who_does_not_look_is_told_while_another_looks,
+	KUNIT_CASE_PARAM(caller_gets_what_others_have_submitted_completed,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(request_that_a_poller_leaves_behind_is_told_of,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(full_ring_is_not_waited_for, shape_gen_params),
-	KUNIT_CASE_PARAM(poller_has_what_is_taken_while_it_leaves,
+	KUNIT_CASE_PARAM(poller_has_what_is_reaped_while_it_gives_up,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(large_request_is_looked_for_longer, shape_gen_params),
-	KUNIT_CASE_PARAM(dead_queue_is_not_looked_at, shape_gen_params),
+	KUNIT_CASE_PARAM(dead_queue_is_not_polled, shape_gen_params),
+	KUNIT_CASE_PARAM(what_comes_while_one_polls_is_completed,
+			 shape_gen_params),
 	KUNIT_CASE_PARAM(kill_takes_the_ring_from_a_poller, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_ends_its_request_itself, shape_gen_params),
-	KUNIT_CASE_PARAM(who_looks_no_longer_sleeps, shape_gen_params),
+	KUNIT_CASE_PARAM(who_polls_no_longer_sleeps, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_that_leaves_lets_the_worker_end_its_request,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(one_interrupt_ends_what_is_waited_for_and_what_is_not,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(interrupt_leaves_to_the_worker_what_nobody_waits_for,
-			 shape_gen_params),
-	KUNIT_CASE_PARAM(sleeper_does_not_wait_for_a_worker_of_another_cpu,
-			 shape_gen_params),
-	KUNIT_CASE_PARAM(sleeper_waits_for_an_idle_worker_of_its_cpu,
-			 shape_gen_params),
-	KUNIT_CASE_PARAM(sleeper_does_not_wait_for_the_ends_of_others,
-			 shape_gen_params),
 	KUNIT_CASE_PARAM(room_of_a_sleeper_is_for_the_backlog, shape_gen_params),
 	KUNIT_CASE_PARAM(answer_meets_a_sleeper_that_leaves, shape_gen_params),
 	KUNIT_CASE_PARAM(kill_wakes_a_sleeper, shape_gen_params),
-	KUNIT_CASE_PARAM(worker_looks_again_before_it_is_told, shape_gen_params),
+	KUNIT_CASE_PARAM(worker_reaps_again_before_callbacks_are_on, shape_gen_params),
 	KUNIT_CASE_PARAM(others_have_their_turn_while_there_always_is_a_reply,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(worker_has_the_priority_of_the_callers,
@@ -1173,20 +949,16 @@ static struct kunit_case poll_cases[] = {
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(interrupt_that_was_lost_costs_no_other,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(reply_is_looked_for_when_a_cpu_goes_or_comes,
+	KUNIT_CASE_PARAM(reply_is_reaped_when_a_cpu_goes_or_comes,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(who_was_woken_takes_what_has_come_together,
-			 shape_gen_params),
-	KUNIT_CASE_PARAM(who_was_woken_keeps_nobody_of_another_cpu_waiting,
+	KUNIT_CASE_PARAM(sleepers_do_not_wait_for_one_that_was_woken,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_is_woken_without_the_lock, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_that_leaves_too_late_waits_to_be_woken,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(sleeper_is_told_while_who_was_woken_does_not_run,
-			 shape_gen_params),
-	KUNIT_CASE_PARAM(who_does_not_run_is_given_up, shape_gen_params),
-	KUNIT_CASE_PARAM(who_looks_lets_those_run_who_have_their_reply,
-			 shape_gen_params),
+	KUNIT_CASE_PARAM(who_comes_second_sleeps, shape_gen_params),
+	KUNIT_CASE(each_miss_doubles_the_distance_to_the_next_poll),
+	KUNIT_CASE(hit_has_each_request_polled_for_again),
 	{}
 };
 

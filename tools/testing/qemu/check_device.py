@@ -147,10 +147,10 @@ def device_stats(test):
     run(test, "device-stats", share, smp=2, env={"expect_log": PROVOKED})
 
 
-@scenario("device-looks", ours=True)
-def device_looks(test):
+@scenario("device-polls", ours=True)
+def device_polls(test):
     share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "3600"])
-    run(test, "device-looks", share, smp=2, images=("base", "load"))
+    run(test, "device-polls", share, smp=2, images=("base", "load"))
 
 
 @scenario("device-together", ours=True)

@@ -81,10 +81,10 @@ claim share_mounts mount -t virtiofs -o poll_us=10000 myfs /mnt
 claim option_is_shown grep -q 'virtiofs .*poll_us=10000' /proc/mounts
 claim_equal option_is_in_sysfs "$(value poll_us)" 10000
 
-# Tasks that look for their replies
+# Tasks that poll for their replies
 during calls 1000
 claim each_call_is_a_request test $requests -ge 1000
-claim most_replies_are_looked_for test $polled -ge $((requests / 2))
+claim most_replies_are_polled_for test $polled -ge $((requests / 2))
 claim they_need_no_interrupt test $interrupts -le $((requests - polled + 2))
 claim_equal device_counts_the_same_requests "$device_requests" "$requests"
 claim_equal device_counts_the_same_kicks "$device_kicks" "$kicks"
@@ -92,11 +92,11 @@ claim bytes_are_counted test "$(of bytes_out)" -ge $((1000 * 40)) -a \
 	"$(of bytes_in)" -ge $((1000 * 16))
 
 # ... and that do not
-claim nobody_looks_any_more sh -c "echo 0 >$(echo /sys/fs/virtiofs/*/poll_us)"
-claim_refused nobody_looks_for_ever 'error|Invalid' \
+claim no_task_polls_any_more sh -c "echo 0 >$(echo /sys/fs/virtiofs/*/poll_us)"
+claim_refused no_task_polls_for_ever 'error|Invalid' \
 	sh -c "echo 10001 >$(echo /sys/fs/virtiofs/*/poll_us)"
 during calls 1000
-claim_equal no_reply_is_looked_for "$polled" 0
+claim_equal no_reply_is_polled_for "$polled" 0
 claim each_reply_comes_with_an_interrupt test $interrupts -ge $((requests * 9 / 10))
 
 # What is under way
@@ -152,6 +152,6 @@ claim_equal statfs_is_copied "$(copied_of virtiofs_request 17) $(copied_of virti
 claim errors_are_seen grep -q 'virtiofs_reply: .* opcode=1 error=-2 ns=' $TRACING/trace
 claim_equal one_reply_for_each_request "$(lines_of virtiofs_request)" "$(lines_of virtiofs_reply)"
 claim kicks_are_seen grep -q 'virtiofs_kick: device=[0-9]* queue=requests.0 in_flight=1' $TRACING/trace
-claim looks_are_seen grep -q 'virtiofs_poll: .* queue=requests.0 ended=1 ns=' $TRACING/trace
+claim polls_are_seen grep -q 'virtiofs_poll: .* queue=requests.0 ended=1 ns=' $TRACING/trace
 claim share_unmounts umount /mnt
 plan
