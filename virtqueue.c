@@ -34,6 +34,9 @@
 /* So many batches the worker completes before other work on its CPU has its turn */
 #define VQ_ROUNDS	8
 
+/* How long a task may run that the worker lets go first */
+#define VQ_YIELD_NS	NSEC_PER_MSEC
+
 /* A section lies in one memory region of the host: regions are plugged by sections */
 static unsigned long sgl_section_end(unsigned long pfn)
 {
@@ -874,7 +877,7 @@ static void vq_complete_failed(struct virtiofs_vq *vq)
 }
 
 /* One batch.  Returns true if there may be another. */
-static bool vq_work_batch(struct virtiofs_vq *vq)
+static bool vq_work_batch(struct virtiofs_vq *vq, bool yielded)
 {
 	LIST_HEAD(batch);
 	bool notify, failed;
@@ -884,6 +887,9 @@ static bool vq_work_batch(struct virtiofs_vq *vq)
 			if (!vq->dead && vq->state != VQ_ARMED)
 				vq_reap(vq);
 			list_splice_init(&vq->used, &batch);
+			if (yielded)
+				hit_rate_learn(&vq->yield_rate, !list_empty(&batch) &&
+					       !list_is_singular(&batch));
 			/* The device goes on while the batch is completed */
 			notify = vq_feed(vq);
 			failed = vq->failed.first || (vq->dead && vq->backlog.first);
@@ -895,6 +901,27 @@ static bool vq_work_batch(struct virtiofs_vq *vq)
 	if (unlikely(failed))
 		vq_complete_failed(vq);
 	return (failed || !list_empty(&batch)) && vq_complete(vq, &batch, true);
+}
+
+/*
+ * This worker was woken in the middle of another task, which may be about to submit more, or
+ * to sleep until it has a reply.  Let it do so first: more replies come meanwhile, and one
+ * interrupt and two context switches do for all of them.  A task that goes on and on is not
+ * waited for again.  Returns true if it is to be seen whether more have come.
+ */
+static bool vq_work_yield(struct virtiofs_vq *vq)
+{
+	u64 since;
+
+	if (READ_ONCE(vq->nr_in_ring) < 2 || single_task_running() ||
+	    !hit_rate_pays(&vq->yield_rate))
+		return false;
+	since = ktime_get_ns();
+	yield();
+	if (ktime_get_ns() - since < VQ_YIELD_NS)
+		return true;
+	hit_rate_learn(&vq->yield_rate, false);
+	return false;
 }
 
 /* Returns false if there is nothing to poll for any more, or it was a miss */
@@ -910,11 +937,13 @@ static void vq_work(struct work_struct *work)
 {
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	unsigned int rounds = VQ_ROUNDS;
+	bool yielded;
 
 	do {
+		yielded = vq_work_yield(vq);
 		if (READ_ONCE(vq->worker_polls) && !vq_work_poll(vq))
 			WRITE_ONCE(vq->worker_polls, false);
-		if (!vq_work_batch(vq))
+		if (!vq_work_batch(vq, yielded))
 			return;
 	} while (--rounds);
 	/* Other work on this CPU has its turn */

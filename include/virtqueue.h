@@ -195,6 +195,7 @@ enum virtiofs_vq_state {
  * @name: as in /proc/interrupts and sysfs
  * @poll_ns: how long the worker polls, in nanoseconds, or 0; not locked
  * @rate: whether that pays; not locked
+ * @yield_rate: whether it pays that the worker lets others run first; only @work has it
  * @lock: protects what follows, and is the innermost lock of the driver: only
  *	map() is called under it.  Taken by the interrupt.
  * @dead: submissions end with -ENOTCONN through the worker, and the ring is
@@ -241,6 +242,7 @@ struct virtiofs_vq {
 	char name[24];
 	u64 poll_ns;
 	struct virtiofs_hit_rate rate;
+	struct virtiofs_hit_rate yield_rate;
 
 	/* Ring */
 	spinlock_t lock ____cacheline_aligned_in_smp;
