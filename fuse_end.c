@@ -130,12 +130,25 @@ static bool ends_only_anon(struct fuse_args *args)
 	return true;
 }
 
-/* The last reference to an inode waits until that is not written back any more */
-static bool ends_is_release(struct fuse_req *req)
+/*
+ * May this drop the last reference to an inode, which waits until that is not written back any
+ * more?  The end of a RELEASE does; and so does that of a READ or WRITE of the page cache, if
+ * there is no RELEASE to be sent.
+ */
+static bool ends_is_release(struct fuse_conn *fc, struct fuse_req *req)
 {
-	return test_bit(FR_BACKGROUND, &req->flags) &&
-	       (req->in.h.opcode == FUSE_RELEASE ||
-		req->in.h.opcode == FUSE_RELEASEDIR);
+	if (!test_bit(FR_BACKGROUND, &req->flags))
+		return false;
+	switch (req->in.h.opcode) {
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		return true;
+	case FUSE_READ:
+	case FUSE_WRITE:
+		return fc->no_open || !READ_ONCE(glue_fiq(fc)->connected);
+	default:
+		return false;
+	}
 }
 
 /**
@@ -150,7 +163,7 @@ void virtiofs_end(struct glue_conn *conn, struct fuse_req *req)
 	struct glue_ends *ends = raw_cpu_ptr(conn->ends);
 	struct llist_node *link = &glue_sub_of(req)->link;
 
-	if (likely(!req->args->may_block) && !ends_is_release(req)) {
+	if (likely(!req->args->may_block) && !ends_is_release(conn->fc, req)) {
 		ends_complete(req);
 	} else if (!req->args->may_block || ends_only_anon(req->args)) {
 		if (llist_add(link, &ends->short_ones))
