@@ -112,11 +112,12 @@ static ssize_t session_show(struct kobject *kobj, struct kobj_attribute *attr,
 	struct virtiofs_device *dev = device_of(kobj);
 	struct virtiofs_session *session;
 
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (!session)
-		return -ENODEV;
-	return sysfs_emit(buf, "%lu\n", file->value(session));
+	scoped_cond_guard(mutex_intr, return -EINTR, &dev->sessions_lock) {
+		session = device_session(dev);
+		if (session)
+			return sysfs_emit(buf, "%lu\n", file->value(session));
+	}
+	return -ENODEV;
 }
 
 static ssize_t session_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -130,11 +131,12 @@ static ssize_t session_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 	if (err)
 		return err;
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (!session)
-		return -ENODEV;
-	return file->set(session, value) ?: count;
+	scoped_cond_guard(mutex_intr, return -EINTR, &dev->sessions_lock) {
+		session = device_session(dev);
+		if (session)
+			return file->set(session, value) ?: count;
+	}
+	return -ENODEV;
 }
 
 static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -147,11 +149,12 @@ static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 	if (err || !yes)
 		return -EINVAL;
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (!session)
-		return -ENODEV;
-	virtiofs_cache_prune(session);
+	scoped_cond_guard(mutex_intr, return -EINTR, &dev->sessions_lock) {
+		session = device_session(dev);
+		if (!session)
+			return -ENODEV;
+		virtiofs_cache_prune(session);
+	}
 	return count;
 }
 
@@ -248,13 +251,15 @@ static ssize_t cpu_list_show(struct kobject *kobj, struct kobj_attribute *attr,
 	unsigned int cpu;
 	int len = 0;
 
-	guard(mutex)(&dev->lock);
-	if (!dev->vqs)
-		return -ENODEV;
-	for_each_possible_cpu(cpu) {
-		if (index == VIRTIOFS_VQ_HIPRIO || dev->vqs->map[cpu] == index)
-			len += sysfs_emit_at(buf, len, "%s%u",
-					     len ? ", " : "", cpu);
+	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock) {
+		if (!dev->vqs)
+			return -ENODEV;
+		for_each_possible_cpu(cpu) {
+			if (index == VIRTIOFS_VQ_HIPRIO ||
+			    dev->vqs->map[cpu] == index)
+				len += sysfs_emit_at(buf, len, "%s%u",
+						     len ? ", " : "", cpu);
+		}
 	}
 	return len + sysfs_emit_at(buf, len, "\n");
 }
@@ -362,10 +367,11 @@ static int latency_show(struct seq_file *m, void *unused)
 	struct virtiofs_device *dev = m->private;
 	struct virtiofs_session *session;
 
-	guard(mutex)(&dev->sessions_lock);
-	session = device_session(dev);
-	if (session)
-		virtiofs_stats_show_latency(session, m);
+	scoped_cond_guard(mutex_intr, return -EINTR, &dev->sessions_lock) {
+		session = device_session(dev);
+		if (session)
+			virtiofs_stats_show_latency(session, m);
+	}
 	return 0;
 }
 
