@@ -255,23 +255,27 @@ static int glue_has_nodeid(struct inode *inode, void *nodeid)
 }
 
 /**
- * virtiofs_cache_find() - find an inode by the server's number
+ * virtiofs_cache_next() - find an inode by the server's number
  * @conn: the connection
  * @nodeid: the number
+ * @dev: where to go on; 0 at first
  *
+ * What lies in a submount has an inode for each place at which that is walked into.
  * Takes none of the FUSE client's locks, as the caller may have some.
  *
  * Context: any but interrupts.  Does not sleep.
- * Return: the inode, referenced, or NULL if the FUSE client has none.
+ * Return: the next inode, referenced, or NULL if there is no more.
  */
-struct inode *virtiofs_cache_find(struct glue_conn *conn, u64 nodeid)
+struct inode *virtiofs_cache_next(struct glue_conn *conn, u64 nodeid,
+				  unsigned long *dev)
 {
 	struct glue_sb *counted;
 	struct inode *inode;
-	unsigned long dev;
+	unsigned long index;
 
 	guard(rcu)();
-	xa_for_each(&conn->sbs, dev, counted) {
+	xa_for_each_start(&conn->sbs, index, counted, *dev) {
+		*dev = index + 1;
 		inode = find_inode_rcu(counted->sb, nodeid, glue_has_nodeid,
 				       &nodeid);
 		if (inode && igrab(inode))

@@ -12,16 +12,21 @@
 
 #include "fuse_conn.h"
 
-/* Has every WRITE of the page cache ended?  Not all kernels mark the pages until then. */
+/*
+ * Has every WRITE of the page cache ended?  Not all kernels mark the pages until then.  None
+ * is under way either while the FUSE client keeps new ones back.
+ */
 static bool dirty_is_written(struct fuse_inode *fi)
 {
 	scoped_guard(spinlock, &fi->lock)
-		return !fi->writectr && list_empty(&fi->queued_writes);
+		return (!fi->writectr || fi->writectr == FUSE_NOWRITE) &&
+		       list_empty(&fi->queued_writes);
 	return false;
 }
 
 /*
- * The caller holds the inode's lock, so only stores to a map make more pages dirty.  The
+ * The caller holds the inode's lock, so only stores to a map make more pages dirty, or who has
+ * walked into the same submount elsewhere, and has an inode of its own for it.  The
  * VFS waits for pages without an eye on signals.  So wait for what is on its way before
  * it meets that, and for what it has sent.
  */
@@ -56,14 +61,16 @@ static int dirty_write_back(struct inode *inode)
  */
 bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req)
 {
-	struct inode *inode = virtiofs_cache_find(conn, req->in.h.nodeid);
+	unsigned long dev = 0;
+	struct inode *inode;
 	int err = 0;
 
-	if (!inode)
-		return true;
-	if (S_ISREG(inode->i_mode))
-		err = dirty_write_back(inode);
-	iput(inode);
+	while (!err && (inode = virtiofs_cache_next(conn, req->in.h.nodeid,
+						    &dev))) {
+		if (S_ISREG(inode->i_mode))
+			err = dirty_write_back(inode);
+		iput(inode);
+	}
 	if (!err)
 		return true;
 	req->out.h.error = err;

@@ -110,38 +110,24 @@ static bool glue_alloc_big(struct fuse_req *req)
 	return true;
 }
 
-/**
- * virtiofs_req_copy() - copy a request whose caller is about to go
- * @req: the request, which has no pages; its arguments are the caller's own
- *
- * Context: the caller; may sleep.
- * Return: the copy, for virtiofs_req_keep() or kfree().
- */
-void *virtiofs_req_copy(struct fuse_req *req)
-{
-	void *copy = kzalloc(glue_reply_offset(req, req->args) +
-			     glue_reply_len(req), GFP_NOFS | __GFP_NOFAIL);
-
-	glue_write_request(req, copy);
-	return copy;
-}
+static_assert(sizeof(struct fuse_in_header) + sizeof(struct fuse_release_in) +
+	      sizeof(struct fuse_out_header) <= VIRTIOFS_REQ_KEPT);
+static_assert(sizeof(struct fuse_flush_in) <= sizeof(struct fuse_release_in));
 
 /**
- * virtiofs_req_keep() - have a request do without its caller
+ * virtiofs_req_keep() - have a FLUSH or RELEASE do without its caller
  * @req: a request that the device does not have yet
  * @args: what its arguments are from here on; only their sizes are used
- * @copy: of virtiofs_req_copy(), which now belongs to the request
+ * @copy: zeroes, VIRTIOFS_REQ_KEPT bytes, which now belong to the request
  *
- * Context: under the lock of the queue that has the request.
+ * Context: under the lock of what has the request, so that it is not complete.
  */
 void virtiofs_req_keep(struct fuse_req *req, struct fuse_args *args, void *copy)
 {
+	glue_write_request(req, copy);
+	*args = *req->args;
 	req->args = args;
-	/* A request that is long has a copy already */
-	if (glue_big(req))
-		kfree(copy);
-	else
-		req->out.h.unique = (unsigned long)copy;
+	req->out.h.unique = (unsigned long)copy;
 }
 
 /**
@@ -392,16 +378,32 @@ static_assert(offsetof(struct virtiofs_forget, nlookup) ==
 static_assert(offsetof(struct virtiofs_forget, next) ==
 	      offsetof(struct fuse_forget_link, next));
 
+/**
+ * virtiofs_conn_send_forget() - send a FORGET, unless the session ends
+ * @conn: the connection
+ * @link: the FORGET, which it gives up
+ *
+ * Context: process context.  Does not sleep.
+ */
+void virtiofs_conn_send_forget(struct glue_conn *conn,
+			       struct fuse_forget_link *link)
+{
+	/* Who ends the session waits for this */
+	guard(rcu)();
+	if (READ_ONCE(conn->closed))
+		kfree(link);
+	else if (!virtiofs_leave_hold_forget(conn, link))
+		virtiofs_hiprio_forget(glue_hiprio(conn),
+				       (struct virtiofs_forget *)link);
+	/* A session that ends has nothing watched any more */
+	if (!READ_ONCE(conn->closed))
+		virtiofs_watch_requests(conn);
+}
+
 static void glue_send_forget(struct fuse_iqueue *fiq,
 			     struct fuse_forget_link *link)
 {
-	struct glue_conn *conn = fiq->priv;
-
-	if (READ_ONCE(conn->closed))
-		kfree(link);
-	else
-		virtiofs_hiprio_forget(glue_hiprio(conn),
-				       (struct virtiofs_forget *)link);
+	virtiofs_conn_send_forget(fiq->priv, link);
 }
 
 /**
@@ -419,7 +421,7 @@ void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup)
 	link = kzalloc_obj(*link, GFP_NOFS | __GFP_NOFAIL);
 	link->forget_one.nodeid = nodeid;
 	link->forget_one.nlookup = nlookup;
-	glue_send_forget(glue_fiq(conn->fc), link);
+	virtiofs_conn_send_forget(conn, link);
 }
 
 static void glue_trace_request(struct glue_conn *conn, struct virtiofs_vq *vq,
@@ -572,8 +574,7 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 		glue_set_mount(req, conn->fm);
 	if (unlikely(virtiofs_leave_hold(conn, req))) {
 		virtiofs_watch_requests(conn);
-		if (sync && (current->flags & PF_EXITING))
-			virtiofs_leave_exiting(conn, req);
+		virtiofs_leave_held(conn, req);
 	} else if (sync) {
 		virtiofs_plug_flush();
 		glue_submit_sync(conn, vq, req);

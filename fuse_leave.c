@@ -9,18 +9,21 @@
  * memory of a process that dies as a whole.  All other callers wait for the
  * device, as they do everywhere else in the kernel.
  *
- * An orphan that modifies an inode is over before the next modification of that
- * inode is sent: until then that one is held.
+ * While there is an orphan, what must not overtake it is held: the next modification
+ * of an inode that it modifies, the RELEASE of its handle, FORGETs of its inodes.
  *
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
 
 #include <linux/fs.h>
 #include <linux/highmem.h>
+#include <linux/iversion.h>
+#include <linux/pagemap.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/stat.h>
 #include <linux/wait_bit.h>
 
 #include "fuse_conn.h"
@@ -36,18 +39,17 @@
 /* A RENAME modifies two directories, nothing modifies more */
 #define GLUE_MODIFIES		2
 
+/* COPY_FILE_RANGE uses two handles, nothing uses more */
+#define GLUE_HANDLES		2
+
 /**
- * struct glue_loan - a lookup of an inode, taken from the FUSE client
- * @node: on the connection's list
- * @nodeid: the inode
- * @users: number of orphans that are about it
- *
- * Until the last orphan is over, the FUSE client has one lookup less to forget.
+ * struct glue_handle - a handle of the server
+ * @nodeid: the inode that it is of, or 0 if there is none
+ * @fh: what the server calls it
  */
-struct glue_loan {
-	struct list_head node;
+struct glue_handle {
 	u64 nodeid;
-	unsigned int users;
+	u64 fh;
 };
 
 /**
@@ -55,124 +57,58 @@ struct glue_loan {
  * @conn: the connection
  * @req: the request, with a reference
  * @args: the caller's arguments, of which only the sizes are left
- * @loan: a lookup of the inode that the request is for, or NULL
  * @open: two, as the caller has still to complete the request for itself, and the
  *	device to return it
  * @completion: completes the request, if its caller is not the one who asks
  * @work: does what is left to be done after both
  * @late: what to give back
  * @giveback: arguments of the request that does
- * @node: on the connection's list of orphans that modify something
- * @modifies: the inodes, or 0; the list is under the connection's lock
- * @held: requests that modify one of them as well, under the connection's lock
+ * @node: on the connection's list
+ * @nodeid: the inode that the request is for
+ * @modifies: the inodes that it modifies, or 0
+ * @handles: the handles that it uses or gives back
+ * @releases: it gives them back
+ * @locks: it waits for a lock
+ * @returned: the device has returned it; modifications are not held any more
+ * @released: its handle was given back meanwhile
+ * @parked: @work waits for that
+ * @held: requests that must not overtake it
+ * @forgets: the same for FORGETs
  * @left: the caller is gone; set once, under the lock of the queue that has @req
  * @copy: memory for @req if it has to wait on the backlog, or NULL
  * @max: room at @folios
  * @nr: number of @folios
  * @folios: memory that the device may still use, referenced
  *
- * Made for a caller that is about to go, freed by @work.
+ * Made for a caller that is about to go, freed by @work.  @node, and from @returned to
+ * @forgets, are under the connection's lock.
  */
 struct glue_orphan {
 	struct glue_conn *conn;
 	struct fuse_req *req;
 	struct fuse_args args;
-	struct glue_loan *loan;
 	atomic_t open;
 	struct work_struct completion;
 	struct work_struct work;
 	struct virtiofs_late late;
 	struct fuse_args giveback;
 	struct list_head node;
+	u64 nodeid;
 	u64 modifies[GLUE_MODIFIES];
+	struct glue_handle handles[GLUE_HANDLES];
+	bool releases;
+	bool locks;
+	bool returned;
+	bool released;
+	bool parked;
 	struct virtiofs_fifo held;
+	struct fuse_forget_link *forgets;
 	bool left;
 	void *copy;
 	unsigned int max;
 	unsigned int nr;
 	struct folio *folios[] __counted_by(max);
 };
-
-/* Take a lookup of the inode, if there is one */
-static bool glue_take_lookup(struct inode *inode)
-{
-	struct fuse_inode *fi = get_fuse_inode(inode);
-	bool taken;
-
-	spin_lock(&fi->lock);
-	taken = fi->nlookup;
-	if (taken)
-		fi->nlookup--;
-	spin_unlock(&fi->lock);
-	return taken;
-}
-
-static struct glue_loan *glue_find_loan(struct glue_conn *conn, u64 nodeid)
-{
-	struct glue_loan *loan;
-
-	list_for_each_entry(loan, &conn->loans, node) {
-		if (loan->nodeid == nodeid)
-			return loan;
-	}
-	return NULL;
-}
-
-/*
- * The FUSE client may forget an inode when nobody waits for a request any more
- * that is about it, but the server shall not before that request has ended.
- */
-static void glue_borrow_lookup(struct glue_orphan *orphan, u64 nodeid)
-{
-	struct glue_conn *conn = orphan->conn;
-	struct glue_loan *loan;
-	struct inode *inode;
-
-	if (nodeid == FUSE_ROOT_ID)
-		return;
-	inode = virtiofs_cache_find(conn, nodeid);
-	if (!inode)
-		return;
-	scoped_guard(mutex, &conn->loans_lock) {
-		loan = glue_find_loan(conn, nodeid);
-		if (!loan && glue_take_lookup(inode)) {
-			loan = kzalloc_obj(*loan, GFP_NOFS | __GFP_NOFAIL);
-			loan->nodeid = nodeid;
-			list_add(&loan->node, &conn->loans);
-		}
-		if (loan)
-			loan->users++;
-		orphan->loan = loan;
-	}
-	/* Its end may wait */
-	iput(inode);
-}
-
-static void glue_return_lookup(struct glue_orphan *orphan)
-{
-	struct glue_conn *conn = orphan->conn;
-	struct glue_loan *loan = orphan->loan;
-	struct inode *inode;
-
-	if (!loan)
-		return;
-	scoped_guard(mutex, &conn->loans_lock) {
-		if (--loan->users)
-			return;
-		list_del(&loan->node);
-		inode = virtiofs_cache_find(conn, loan->nodeid);
-		if (inode) {
-			spin_lock(&get_fuse_inode(inode)->lock);
-			get_fuse_inode(inode)->nlookup++;
-			spin_unlock(&get_fuse_inode(inode)->lock);
-		}
-	}
-	if (inode)
-		iput(inode);
-	else
-		virtiofs_conn_forget(conn, loan->nodeid, 1);
-	kfree(loan);
-}
 
 static void glue_orphan_free(struct glue_orphan *orphan)
 {
@@ -244,33 +180,6 @@ static void glue_forget_entries(struct glue_orphan *orphan)
 	kvfree(entries);
 }
 
-/* Not in a queue's worker, since an inode's end waits for other requests */
-static void glue_orphan_work(struct work_struct *work)
-{
-	struct glue_orphan *orphan = container_of(work, struct glue_orphan,
-						  work);
-	struct fuse_req *req;
-
-	/* The server may want to have its handles back before its inodes */
-	if (glue_give_back(orphan))
-		return;
-	if (orphan->late.entries)
-		glue_forget_entries(orphan);
-	if (orphan->late.forget)
-		virtiofs_conn_forget(orphan->conn, orphan->late.forget, 1);
-	glue_return_lookup(orphan);
-	req = orphan->req;
-	glue_orphan_free(orphan);
-	/* The connection stays for the request */
-	glue_req_put(req);
-}
-
-static void glue_orphan_close(struct glue_orphan *orphan)
-{
-	if (atomic_dec_and_test(&orphan->open))
-		queue_work(virtiofs_end_wq, &orphan->work);
-}
-
 /* The inodes that a request modifies, as far as it names them */
 static void glue_modified(struct fuse_req *req, u64 inodes[GLUE_MODIFIES])
 {
@@ -314,6 +223,63 @@ static void glue_modified(struct fuse_req *req, u64 inodes[GLUE_MODIFIES])
 	inodes[0] = req->in.h.nodeid;
 }
 
+/* The handles that a request uses or gives back */
+static void glue_find_handles(struct fuse_req *req,
+			      struct glue_handle handles[GLUE_HANDLES])
+{
+	const void *arg = req->args->in_args[0].value;
+	const struct fuse_copy_file_range_in *copy = arg;
+	const struct fuse_getattr_in *getattr = arg;
+	const struct fuse_setattr_in *setattr = arg;
+
+	memset(handles, 0, GLUE_HANDLES * sizeof(*handles));
+	switch (req->in.h.opcode) {
+	case FUSE_GETATTR:
+		if (!(getattr->getattr_flags & FUSE_GETATTR_FH))
+			return;
+		handles[0].fh = getattr->fh;
+		break;
+	case FUSE_SETATTR:
+		if (!(setattr->valid & FATTR_FH))
+			return;
+		handles[0].fh = setattr->fh;
+		break;
+	case FUSE_COPY_FILE_RANGE:
+	case 53: /* FUSE_COPY_FILE_RANGE_64 */
+		handles[0].fh = copy->fh_in;
+		handles[1].fh = copy->fh_out;
+		handles[1].nodeid = copy->nodeid_out;
+		break;
+	case FUSE_READ:
+	case FUSE_WRITE:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+	case FUSE_FLUSH:
+	case FUSE_FSYNC:
+	case FUSE_FSYNCDIR:
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+	case FUSE_GETLK:
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+	case FUSE_FALLOCATE:
+	case FUSE_LSEEK:
+	case FUSE_IOCTL:
+		/* All of their arguments begin with it */
+		handles[0].fh = *(const u64 *)arg;
+		break;
+	default:
+		return;
+	}
+	handles[0].nodeid = req->in.h.nodeid;
+}
+
+static bool glue_is_release(struct fuse_req *req)
+{
+	return req->in.h.opcode == FUSE_RELEASE ||
+	       req->in.h.opcode == FUSE_RELEASEDIR;
+}
+
 static bool glue_modifies_any(const struct glue_orphan *orphan,
 			      const u64 inodes[GLUE_MODIFIES])
 {
@@ -328,30 +294,121 @@ static bool glue_modifies_any(const struct glue_orphan *orphan,
 	return false;
 }
 
+/* The handle is about to be given back; under the connection's lock */
+static void glue_orphan_unpark(struct glue_orphan *orphan)
+{
+	orphan->released = true;
+	if (!orphan->parked)
+		return;
+	orphan->parked = false;
+	queue_work(virtiofs_end_wq, &orphan->work);
+}
+
+/* Does a RELEASE give back what an orphan uses?  Its caller may have gone while it was held. */
+static bool glue_gives_back(struct fuse_req *req,
+			    const struct glue_orphan *orphan)
+{
+	struct glue_orphan *left = glue_sub_of(req)->orphan;
+	struct glue_handle handles[GLUE_HANDLES];
+	unsigned int i;
+
+	if (left)
+		memcpy(handles, left->handles, sizeof(handles));
+	else
+		glue_find_handles(req, handles);
+	for (i = 0; i < GLUE_HANDLES; i++) {
+		if (orphan->handles[i].nodeid == handles[0].nodeid &&
+		    orphan->handles[i].fh == handles[0].fh)
+			return true;
+	}
+	return false;
+}
+
+/* Does a RELEASE that has a caller give back a lock of flock(2)? */
+static bool glue_unlocks(struct fuse_req *req)
+{
+	const struct fuse_release_in *in = req->args->in_args[0].value;
+
+	return !glue_sub_of(req)->orphan &&
+	       in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK;
+}
+
+/* Must @req wait for @orphan?  Under the connection's lock. */
+static bool glue_holds(struct glue_orphan *orphan, struct fuse_req *req,
+		       const u64 modifies[GLUE_MODIFIES])
+{
+	if (!glue_is_release(req))
+		return !orphan->returned && glue_modifies_any(orphan, modifies);
+	if (orphan->releases || !glue_gives_back(req, orphan))
+		return false;
+	glue_orphan_unpark(orphan);
+	/* It would have a place that the unlock needs, or a lock that the orphan waits for */
+	return !test_bit(FR_BACKGROUND, &req->flags) &&
+	       !(orphan->locks && glue_unlocks(req));
+}
+
+static bool glue_hold(struct glue_conn *conn, struct fuse_req *req,
+		      const struct glue_orphan *but)
+{
+	struct glue_orphan *orphan;
+	u64 modifies[GLUE_MODIFIES];
+
+	glue_modified(req, modifies);
+	scoped_guard(spinlock, &conn->lock) {
+		list_for_each_entry(orphan, &conn->orphans, node) {
+			if (orphan == but || !glue_holds(orphan, req, modifies))
+				continue;
+			fifo_push(&orphan->held, &glue_sub_of(req)->link);
+			return true;
+		}
+	}
+	return false;
+}
+
 /**
- * virtiofs_leave_hold() - have a request wait if an orphan modifies the same inode
+ * virtiofs_leave_hold() - have a request wait if it must not overtake an orphan
  * @conn: the connection
  * @req: a request that is about to be submitted
  *
- * Else what a killed task has left behind could undo what its successor does.
+ * Else what a killed task has left behind could undo what its successor does, or meet
+ * another file behind its handle.
  *
  * Context: any but interrupts.  Does not sleep.
  * Return: true if the request is submitted when the orphan is over.
  */
 bool virtiofs_leave_hold(struct glue_conn *conn, struct fuse_req *req)
 {
-	struct glue_orphan *orphan;
-	u64 inodes[GLUE_MODIFIES];
-
 	/* Who knows of the killed task's end sees the list as that has left it */
+	return !list_empty(&conn->orphans) && glue_hold(conn, req, NULL);
+}
+
+/**
+ * virtiofs_leave_hold_forget() - the same for a FORGET
+ * @conn: the connection
+ * @forget: the FORGET
+ *
+ * The FUSE client may forget an inode when nobody waits for a request any more that is
+ * about it, but the server shall not before it has answered that.
+ *
+ * Context: process context.  Does not sleep.
+ * Return: true if the FORGET is sent when the orphan is over.
+ */
+bool virtiofs_leave_hold_forget(struct glue_conn *conn,
+				struct fuse_forget_link *forget)
+{
+	u64 nodeid = forget->forget_one.nodeid;
+	const u64 inodes[GLUE_MODIFIES] = { nodeid };
+	struct glue_orphan *orphan;
+
 	if (likely(list_empty(&conn->orphans)))
 		return false;
-	glue_modified(req, inodes);
 	scoped_guard(spinlock, &conn->lock) {
 		list_for_each_entry(orphan, &conn->orphans, node) {
-			if (!glue_modifies_any(orphan, inodes))
+			if (orphan->nodeid != nodeid &&
+			    !glue_modifies_any(orphan, inodes))
 				continue;
-			fifo_push(&orphan->held, &glue_sub_of(req)->link);
+			forget->next = orphan->forgets;
+			orphan->forgets = forget;
 			return true;
 		}
 	}
@@ -372,32 +429,139 @@ static bool glue_cancel_held(struct glue_conn *conn, struct fuse_req *req)
 	return false;
 }
 
-/* From here on modifications of the orphan's inodes are held */
-static void glue_orphan_hold(struct glue_orphan *orphan)
+static void glue_orphan_list(struct glue_orphan *orphan)
 {
-	if (!orphan->modifies[0])
-		return;
 	scoped_guard(spinlock, &orphan->conn->lock)
 		list_add_tail(&orphan->node, &orphan->conn->orphans);
 }
 
-/* The orphan is over: what it has held goes to the device */
-static void glue_orphan_release(struct glue_orphan *orphan)
+/*
+ * What the orphan has held goes to the device, in its order.  More of it is held until
+ * the last one is there.  With @unlist the orphan leaves the list then.
+ */
+static void glue_orphan_release(struct glue_orphan *orphan, bool unlist)
 {
 	struct glue_conn *conn = orphan->conn;
-	struct virtiofs_fifo held;
 	struct llist_node *link;
 
-	fifo_init(&held);
-	scoped_guard(spinlock, &conn->lock) {
-		list_del_init(&orphan->node);
-		fifo_splice(&held, &orphan->held);
-	}
-	while ((link = fifo_pop(&held))) {
-		if (!virtiofs_leave_hold(conn, glue_req_of(link)))
+	for (;;) {
+		scoped_guard(spinlock, &conn->lock) {
+			link = fifo_pop(&orphan->held);
+			if (!link) {
+				orphan->returned = true;
+				if (unlist)
+					list_del_init(&orphan->node);
+				return;
+			}
+		}
+		if (!glue_hold(conn, glue_req_of(link), orphan))
 			virtiofs_vq_submit(virtiofs_vqs_pick(conn->session->vqs),
 					   link);
 	}
+}
+
+/* The orphan is over */
+static void glue_orphan_unlist(struct glue_orphan *orphan)
+{
+	struct fuse_forget_link *forget, *next;
+
+	glue_orphan_release(orphan, true);
+	for (forget = orphan->forgets; forget; forget = next) {
+		next = forget->next;
+		virtiofs_conn_send_forget(orphan->conn, forget);
+	}
+}
+
+/*
+ * A lock of flock(2) belongs to the open file.  One that comes late stays with that, as it does
+ * when a caller gets it and dies, until the file is closed: others may have it open.
+ */
+static bool glue_orphan_park(struct glue_orphan *orphan)
+{
+	if (orphan->late.opcode != FUSE_SETLK ||
+	    !(orphan->late.lk.lk_flags & FUSE_LK_FLOCK))
+		return false;
+	/* As soon as it is parked, somebody else may have its work go on */
+	scoped_guard(spinlock, &orphan->conn->lock) {
+		orphan->parked = !orphan->released;
+		return orphan->parked;
+	}
+	return false;
+}
+
+/* What is cached of an inode may be from before an orphan has modified it */
+static void glue_invalidate(struct glue_conn *conn, u64 nodeid, bool data)
+{
+	struct fuse_inode *fi;
+	struct inode *inode;
+	unsigned long dev = 0;
+
+	while ((inode = virtiofs_cache_next(conn, nodeid, &dev))) {
+		fi = get_fuse_inode(inode);
+		spin_lock(&fi->lock);
+		fi->attr_version = atomic64_inc_return(&conn->fc->attr_version);
+		spin_unlock(&fi->lock);
+		set_mask_bits(&fi->inval_mask, 0, STATX_BASIC_STATS);
+		if (S_ISDIR(inode->i_mode))
+			inode_maybe_inc_iversion(inode, false);
+		else if (data)
+			invalidate_inode_pages2(inode->i_mapping);
+		iput(inode);
+	}
+}
+
+static void glue_orphan_invalidate(struct glue_orphan *orphan)
+{
+	unsigned int i;
+	bool data;
+
+	switch (orphan->args.opcode) {
+	case FUSE_WRITE:
+	case FUSE_FALLOCATE:
+	case FUSE_COPY_FILE_RANGE:
+	case 53: /* FUSE_COPY_FILE_RANGE_64 */
+		data = true;
+		break;
+	default:
+		data = false;
+	}
+
+	for (i = 0; i < GLUE_MODIFIES; i++) {
+		if (orphan->modifies[i])
+			glue_invalidate(orphan->conn, orphan->modifies[i], data);
+	}
+}
+
+/* Not in a queue's worker, since an inode's end waits for other requests */
+static void glue_orphan_work(struct work_struct *work)
+{
+	struct glue_orphan *orphan = container_of(work, struct glue_orphan,
+						  work);
+	struct fuse_req *req;
+
+	if (glue_orphan_park(orphan))
+		return;
+	/* The server may want to have its handles back before its inodes */
+	if (glue_give_back(orphan))
+		return;
+	if (orphan->late.entries)
+		glue_forget_entries(orphan);
+	if (orphan->late.forget)
+		virtiofs_conn_forget(orphan->conn, orphan->late.forget, 1);
+	glue_orphan_unlist(orphan);
+	/* May wait for pages, and so for requests */
+	if (orphan->left)
+		glue_orphan_invalidate(orphan);
+	req = orphan->req;
+	glue_orphan_free(orphan);
+	/* The connection stays for the request */
+	glue_req_put(req);
+}
+
+static void glue_orphan_close(struct glue_orphan *orphan)
+{
+	if (atomic_dec_and_test(&orphan->open))
+		queue_work(virtiofs_end_wq, &orphan->work);
 }
 
 /**
@@ -424,7 +588,9 @@ void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 				    first + args->out_args[0].size);
 	}
 	virtiofs_req_free(req);
-	glue_orphan_release(orphan);
+	/* An unlock goes before the RELEASE of the handle */
+	if (orphan->late.opcode != FUSE_SETLK)
+		glue_orphan_release(orphan, false);
 	glue_orphan_close(orphan);
 }
 
@@ -531,6 +697,7 @@ static bool glue_may_leave(struct glue_conn *conn, struct fuse_req *req)
  * @req: the request; referenced if it is in the background
  * @background: it is, and so its arguments are there only under a lock
  * @modifies: see struct glue_orphan
+ * @handles: the same
  * @nr_pages: number of its pages
  *
  * What an orphan has to be made for, while the arguments of the request are known
@@ -541,6 +708,7 @@ struct glue_leaver {
 	struct fuse_req *req;
 	bool background;
 	u64 modifies[GLUE_MODIFIES];
+	struct glue_handle handles[GLUE_HANDLES];
 	unsigned int nr_pages;
 };
 
@@ -554,6 +722,7 @@ static void glue_leaver_init(struct glue_leaver *leaver, struct fuse_req *req)
 	leaver->nr_pages = args->in_pages || args->out_pages ?
 			   glue_nr_pages(ap) : 0;
 	glue_modified(req, leaver->modifies);
+	glue_find_handles(req, leaver->handles);
 }
 
 /*
@@ -590,7 +759,11 @@ static struct glue_orphan *glue_orphan_new(struct glue_leaver *leaver)
 	INIT_WORK(&orphan->completion, glue_orphan_complete);
 	INIT_WORK(&orphan->work, glue_orphan_work);
 	INIT_LIST_HEAD(&orphan->node);
+	orphan->nodeid = leaver->req->in.h.nodeid;
 	memcpy(orphan->modifies, leaver->modifies, sizeof(orphan->modifies));
+	memcpy(orphan->handles, leaver->handles, sizeof(orphan->handles));
+	orphan->releases = glue_is_release(leaver->req);
+	orphan->locks = leaver->req->in.h.opcode == FUSE_SETLKW;
 	fifo_init(&orphan->held);
 	return orphan;
 }
@@ -641,7 +814,6 @@ static bool glue_leave_waiting(struct llist_node *link, u64 since, void *arg)
 
 	if (req != orphan->req)
 		return false;
-	orphan->args = *req->args;
 	orphan->left = true;
 	virtiofs_req_keep(req, &orphan->args, orphan->copy);
 	orphan->copy = NULL;
@@ -681,14 +853,34 @@ static bool glue_is_giveback(struct fuse_req *req)
 	}
 }
 
+/* The same for one that another orphan holds */
+static bool glue_leave_held(struct glue_orphan *orphan)
+{
+	struct glue_conn *conn = orphan->conn;
+	struct glue_orphan *other;
+	struct llist_node *link;
+
+	scoped_guard(spinlock, &conn->lock) {
+		list_for_each_entry(other, &conn->orphans, node) {
+			for (link = other->held.first; link; link = link->next) {
+				if (glue_leave_waiting(link, 0, orphan))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
 static void glue_leave_queue(struct glue_orphan *orphan)
 {
 	struct virtiofs_vqs *vqs = orphan->conn->session->vqs;
 	struct fuse_req *req = orphan->req;
 
 	if (glue_is_giveback(req)) {
-		orphan->copy = virtiofs_req_copy(req);
-		if (virtiofs_vqs_scan_backlog(vqs, glue_leave_waiting, orphan))
+		orphan->copy = kzalloc(VIRTIOFS_REQ_KEPT,
+				       GFP_NOFS | __GFP_NOFAIL);
+		if (virtiofs_vqs_scan_backlog(vqs, glue_leave_waiting, orphan) ||
+		    glue_leave_held(orphan))
 			return;
 	}
 	virtiofs_vqs_has(vqs, &glue_sub_of(req)->link, glue_leave_locked,
@@ -714,13 +906,11 @@ static bool glue_leave(struct glue_leaver *leaver)
 	if (!leaver->background && !glue_may_leave(conn, req))
 		return false;
 	orphan = glue_orphan_new(leaver);
-	glue_borrow_lookup(orphan, req->in.h.nodeid);
 	/* First, as whoever sees that the caller is gone may modify its inode */
-	glue_orphan_hold(orphan);
+	glue_orphan_list(orphan);
 	glue_leave_queue(orphan);
 	if (!orphan->left) {
-		glue_orphan_release(orphan);
-		/* Not here, as the end of an inode may wait for others */
+		/* There is nothing that its work would have to wait for */
 		queue_work(virtiofs_end_wq, &orphan->work);
 		return false;
 	}
@@ -798,7 +988,34 @@ void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req)
 		return;
 	/* A task with many open files loses patience once, not for each */
 	WRITE_ONCE(conn->stuck, virtiofs_vqs_completed(conn->session->vqs));
-	glue_leave_own(conn, req);
+	/* The request may be on its way to a queue */
+	while (!glue_is_finished(req) && !glue_leave_own(conn, req) &&
+	       glue_may_leave(conn, req))
+		wait_event_timeout(req->waitq, glue_is_finished(req),
+				   GLUE_LEAVE_PERIOD);
+}
+
+/**
+ * virtiofs_leave_held() - a request is held that was about to be submitted
+ * @conn: the connection
+ * @req: the request, with a reference of the caller if that waits for it
+ *
+ * Nobody has to wait for a RELEASE.  So it is complete for the FUSE client, and sent from a
+ * copy.
+ *
+ * Context: that of the submission.  Sleeps only if the caller waits for the request.
+ */
+void virtiofs_leave_held(struct glue_conn *conn, struct fuse_req *req)
+{
+	if (test_bit(FR_BACKGROUND, &req->flags))
+		return;
+	if (glue_is_release(req)) {
+		while (!glue_is_finished(req) && !glue_leave_own(conn, req))
+			wait_event_timeout(req->waitq, glue_is_finished(req),
+					   GLUE_LEAVE_PERIOD);
+	} else if (current->flags & PF_EXITING) {
+		virtiofs_leave_exiting(conn, req);
+	}
 }
 
 static bool glue_found(struct glue_leaver *leaver, struct fuse_req *req)
@@ -885,5 +1102,12 @@ void virtiofs_leave_killed(struct work_struct *work)
  */
 void virtiofs_leave_wait(struct glue_conn *conn)
 {
+	struct glue_orphan *orphan;
+
+	/* No RELEASE will come, with which locks would be given back */
+	scoped_guard(spinlock, &conn->lock) {
+		list_for_each_entry(orphan, &conn->orphans, node)
+			glue_orphan_unpark(orphan);
+	}
 	wait_var_event(&conn->nr_orphans, !atomic_read(&conn->nr_orphans));
 }

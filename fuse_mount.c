@@ -162,8 +162,6 @@ static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
 	init_waitqueue_func_entry(&conn->abort_entry, glue_abort);
 	INIT_LIST_HEAD(&conn->abort_entry.entry);
 	virtiofs_watch_init(conn);
-	mutex_init(&conn->loans_lock);
-	INIT_LIST_HEAD(&conn->loans);
 	INIT_LIST_HEAD(&conn->orphans);
 	spin_lock_init(&conn->lock);
 	return conn;
@@ -471,6 +469,8 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 
 	/* DESTROY overtakes nothing, and the host forgets all inodes then */
 	WRITE_ONCE(conn->closed, true);
+	/* Whoever has not seen that has sent its FORGET by then */
+	synchronize_rcu();
 	virtiofs_vqs_drain(conn->session->vqs);
 	virtiofs_leave_wait(conn);
 	/* Those that the FUSE client has kept back come when others are complete */
@@ -478,6 +478,8 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 		schedule_timeout_uninterruptible(1);
 		virtiofs_vqs_drain(conn->session->vqs);
 	}
+	/* The last of them may have been counted before it was complete */
+	virtiofs_vqs_drain(conn->session->vqs);
 	/* The FUSE client aborts the connection in the end, which is no abort */
 	remove_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	fuse_conn_destroy(fm);

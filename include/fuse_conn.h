@@ -48,6 +48,7 @@ struct glue_orphan;
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
  * @watch: looks after requests in flight, as long as there are any
  * @leave: lets killed callers go, at the word of @watch
+ * @age: how old @watch has last taken the oldest request for, in seconds
  * @slow: the device was said not to respond; of @watch alone
  * @blocked: id of the request that waits the longest to get to the device, or 0; of
  *	@watch alone
@@ -57,10 +58,8 @@ struct glue_orphan;
  * @stalled: how often it was the same
  * @stuck: number of requests that had ended when a task that exits lost its
  *	patience, or U64_MAX
- * @loans_lock: protects @loans
- * @loans: lookups that the FUSE client has lent
- * @orphans: those that modify an inode, under @lock
- * @nr_orphans: number of all of them, whose last work is not done
+ * @orphans: requests whose callers are gone, under @lock
+ * @nr_orphans: number of those whose last work is not done
  * @ends: completions that were left to workers
  * @lock: protects the INTERRUPTs of all requests, and orphans.  Taken under the
  *	FUSE client's locks; no queue's lock is taken under it.
@@ -86,6 +85,7 @@ struct glue_conn {
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watch;
 	struct work_struct leave;
+	unsigned int age;
 	bool slow;
 	u64 blocked;
 	u64 blocked_since;
@@ -93,8 +93,6 @@ struct glue_conn {
 	u64 completed;
 	unsigned int stalled;
 	u64 stuck;
-	struct mutex loans_lock; /* of @loans */
-	struct list_head loans;
 	struct list_head orphans;
 	atomic_t nr_orphans;
 	struct glue_ends __percpu *ends;
@@ -144,6 +142,10 @@ static inline struct fuse_req *glue_req_of(struct llist_node *link)
 }
 
 /* fuse_glue.c: requests and replies */
+
+/* Room for a FLUSH or RELEASE without its caller, and for the reply */
+#define VIRTIOFS_REQ_KEPT	128
+
 extern const struct fuse_iqueue_ops virtiofs_glue_fiq_ops;
 
 void *virtiofs_req_memory(struct fuse_req *req, struct virtiofs_buf *buf);
@@ -151,9 +153,10 @@ int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
 		       struct glue_conn *conn, struct virtiofs_buf *buf);
 void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
 			 struct virtiofs_buf *buf);
-void *virtiofs_req_copy(struct fuse_req *req);
 void virtiofs_req_keep(struct fuse_req *req, struct fuse_args *args, void *copy);
 void virtiofs_req_free(struct fuse_req *req);
+void virtiofs_conn_send_forget(struct glue_conn *conn,
+			       struct fuse_forget_link *link);
 void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
 
 /* fuse_end.c: completions that may block */
@@ -178,11 +181,14 @@ void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);
 void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req);
 void virtiofs_leave_killed(struct work_struct *work);
 bool virtiofs_leave_hold(struct glue_conn *conn, struct fuse_req *req);
+void virtiofs_leave_held(struct glue_conn *conn, struct fuse_req *req);
+bool virtiofs_leave_hold_forget(struct glue_conn *conn,
+				struct fuse_forget_link *forget);
 void virtiofs_leave_wait(struct glue_conn *conn);
 void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 			 int error);
 
-/* fuse_poll.c: replies that are looked for */
+/* fuse_poll.c: replies that are polled for */
 bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
 			  struct fuse_req *req, struct virtiofs_waiter *waiter);
 void virtiofs_poll_set(struct glue_conn *conn, unsigned int us);
@@ -202,7 +208,8 @@ void virtiofs_watch_stop(struct glue_conn *conn);
 /* fuse_cache.c: inodes that are kept */
 void virtiofs_cache_override(struct super_operations *ops);
 int virtiofs_cache_add_sb(struct super_block *sb);
-struct inode *virtiofs_cache_find(struct glue_conn *conn, u64 nodeid);
+struct inode *virtiofs_cache_next(struct glue_conn *conn, u64 nodeid,
+				  unsigned long *dev);
 
 /* fuse_dirty.c: data that the server has not got yet */
 bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req);

@@ -95,6 +95,12 @@ def device_killed(test):
                                            options=["--timeout", "0"]), smp=2)
 
 
+@scenario("device-late", ours=True)
+def device_late(test):
+    run(test, "device-late", DeviceShare("myfs", test.directory(), queues=2,
+                                         options=["--timeout", "3600"]), smp=2)
+
+
 @scenario("device-owner")
 def device_owner(test):
     share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])

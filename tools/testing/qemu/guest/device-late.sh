@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What a killed task has left to the device: what comes after it does not overtake it, and
+# what it does late is seen, though the guest caches.
+
+. /guest/lib.sh
+
+count()
+{
+	host device myfs counter "op.$1"
+}
+
+# late OPCODE COMMAND...: the command is killed while the device keeps its request.
+late()
+{
+	op=$1
+	shift
+	asked=$(count "$op")
+	host device myfs fault "op=$op hold" >&2
+	"$@" >/dev/null 2>&1 &
+	pid=$!
+	claim "$op: device_has_the_request" host device myfs wait "op.$op" $((asked + 1))
+	kill -9 $pid
+	claim "$op: task_is_killed" soon ended $pid
+	wait $pid
+}
+
+in_flight()
+{
+	[ "$(cat "/sys/fs/virtiofs/"*"/mqs/$queue/in_flight")" -gt 0 ]
+}
+
+# unread NAME COMMAND...: the command is killed before the device has read its request, from
+# the queue of the first CPU.
+unread()
+{
+	name=$1
+	shift
+	host device myfs stall "$queue" >&2
+	taskset 1 "$@" >/dev/null 2>&1 &
+	pid=$!
+	claim "$name: request_is_in_the_ring" soon in_flight
+	kill -9 $pid
+	claim "$name: task_is_killed" soon ended $pid
+	wait $pid
+}
+
+# goes_on OPCODE: the device answers
+goes_on()
+{
+	host device myfs honest >&2
+	claim "$1: device_answers" host device myfs release
+}
+
+forget()
+{
+	for n in 1 2 3; do
+		echo 2 >/proc/sys/vm/drop_caches
+	done
+}
+
+mode()
+{
+	[ "$(stat -c %a /mnt/work/file)" = "$1" ]
+}
+
+# holder FILE HOW: a task that has a lock of it
+holder()
+{
+	exec 9<&- 3<"$1"
+	flock "$2" 3
+	exec sleep 1000
+}
+
+# killed_waiter FD: a task is killed that waits for a lock of an open file of this one
+killed_waiter()
+{
+	asked=$(count SETLKW)
+	flock -x "$1" &
+	pid=$!
+	claim lock_is_waited_for host device myfs wait op.SETLKW $((asked + 1))
+	kill -9 $pid
+	claim waiter_is_killed soon ended $pid
+	wait $pid
+}
+
+# handles: what a task uses that is killed
+handles()
+{
+	before=$(count RELEASE)
+	late READ dd if=/mnt/1 of=/dev/null bs=4k count=1 iflag=direct
+	sleep 1
+	claim_equal handle_is_not_given_back_before_its_request_is_over "$(count RELEASE)" "$before"
+	goes_on READ
+	claim handle_is_given_back_then host device myfs wait op.RELEASE $((before + 1))
+
+	# ... of an open file that others have as well; the server does not hear of signals
+	host device myfs stall 0 >&2
+	exec 9</mnt/8
+	claim lock_is_shared flock -s 9
+	holder /mnt/8 -s &
+	holder=$!
+	sleep 1
+	killed_waiter 9
+	kill $holder
+	wait $holder
+	sleep 2
+	claim_refused lock_is_still_held '' flock -n -s /mnt/8 true
+	exec 9<&-
+	claim lock_is_gone_with_the_open_file soon flock -n -x /mnt/8 true
+
+	# ... and that is closed while it is waited for
+	exec 9</mnt/9
+	holder /mnt/9 -x &
+	holder=$!
+	sleep 1
+	killed_waiter 9
+	before=$(count RELEASE)
+	exec 9<&-
+	sleep 1
+	claim_equal handle_is_kept_for_who_waits_with_it "$(count RELEASE)" "$before"
+	kill $holder
+	wait $holder
+	claim both_handles_are_given_back host device myfs wait op.RELEASE $((before + 2))
+	claim lock_is_given_back soon flock -n -x /mnt/9 true
+	host device myfs resume 0 >&2
+}
+
+claim driver_loads load
+claim share_mounts mount_share
+# All else happens on the other CPU
+taskset -p 2 $$ >/dev/null
+queue=$(grep -lx 0 /sys/fs/virtiofs/*/mqs/*/cpu_list | sed -n 's|.*/\([0-9]*\)/cpu_list|\1|p')
+echo old >/mnt/work/file
+chmod 644 /mnt/work/file
+
+handles
+
+# An inode, and what is cached of it
+claim mode_is_known mode 644
+unread chmod chmod 600 /mnt/work/file
+claim mode_is_still_the_old_one mode 644
+forget
+sleep 1
+claim chmod_is_read host device myfs resume "$queue"
+claim late_mode_is_seen soon mode 600
+
+claim guest_gives_back_all_it_had soon all_given_back
+claim share_unmounts umount /mnt
+
+plan
