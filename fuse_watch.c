@@ -139,6 +139,9 @@ static void glue_watch_work(struct work_struct *work)
 	glue_add_hiprio(conn, &oldest, now);
 	if (oldest.opcode && oldest.since < now)
 		age = div_u64(now - oldest.since, NSEC_PER_SEC);
+	/* The clock may have gone on while neither guest nor device ran */
+	age = min(age, conn->age + 2);
+	conn->age = age;
 	if (timeout && age >= timeout) {
 		pr_err("virtiofs: %s: opcode %u is not answered for %u s, ending the connection\n",
 		       conn->session->tag, oldest.opcode, age);
