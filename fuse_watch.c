@@ -155,7 +155,8 @@ static void glue_watch_work(struct work_struct *work)
 	/* The sync of a suspend waits for the device, unless something is more urgent */
 	if (conn->slow)
 		pm_system_wakeup();
-	if (glue_has_requests(conn->fc))
+	if (glue_has_requests(conn->fc) ||
+	    virtiofs_vq_has_pending(glue_hiprio(conn)))
 		queue_delayed_work(virtiofs_glue_wq, &conn->watch,
 				   GLUE_WATCH_PERIOD);
 }

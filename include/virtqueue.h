@@ -381,6 +381,18 @@ static inline bool virtiofs_vq_is_idle(struct virtiofs_vq *vq)
 	return !READ_ONCE(vq->nr_in_ring);
 }
 
+/**
+ * virtiofs_vq_has_pending() - has a queue anything to do?
+ * @vq: the queue
+ *
+ * Context: any.
+ * Return: true if there was just now a submission that has not completed.
+ */
+static inline bool virtiofs_vq_has_pending(struct virtiofs_vq *vq)
+{
+	return READ_ONCE(vq->pending);
+}
+
 void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link);
 void virtiofs_vq_submit_all(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo);
 bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
