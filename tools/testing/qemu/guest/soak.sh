@@ -21,14 +21,23 @@ random()
 	echo $(($(od -An -N2 -tu2 /dev/urandom) % $1))
 }
 
-# writer N: what has reached the host has to be read again.
+# on_share: into a directory of the share, and not into one that fio has made while nothing
+# was mounted. Only "." says which: what is mounted meanwhile is in the way of "..".
+on_share()
+{
+	cd / && cd /mnt/work && [ "$(stat -f -c %t .)" = 65735546 ]
+}
+
+# writer N: what has reached the host has to be read again, in whatever mount.
 writer()
 {
 	count=0
 	while [ ! -e $STOP ]; do
 		count=$((count + 1))
-		file=/mnt/work/writer$1.$((count % 4))
+		file=writer$1.$((count % 4))
+		on_share || continue
 		echo "$1 $count" | dd of="$file" conv=fsync 2>/dev/null || continue
+		on_share || continue
 		got=$(cat "$file" 2>/dev/null) || continue
 		[ "$got" = "$1 $count" ] || echo "$file: '$got', not '$1 $count'" >>$WRONG
 	done 2>/dev/null
@@ -200,7 +209,8 @@ events_run()
 
 claim driver_loads load
 echo 0 >/sys/module/suspend/parameters/pm_test_delay
-echo 1000 >/sys/power/pm_freeze_timeout
+# Who is over its memory sleeps for two seconds
+echo 5000 >/sys/power/pm_freeze_timeout
 claim share_mounts mount_share
 claim memory_has_limits limit_memory
 mkdir /mnt/work
