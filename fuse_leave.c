@@ -429,6 +429,24 @@ static bool glue_cancel_held(struct glue_conn *conn, struct fuse_req *req)
 	return false;
 }
 
+/* As virtiofs_vqs_scan_backlog(), for requests that are held; under the connection's lock */
+static bool glue_scan_held(struct glue_conn *conn, virtiofs_scan_fn fn,
+			   void *arg)
+{
+	struct glue_orphan *orphan;
+	struct llist_node *link;
+
+	scoped_guard(spinlock, &conn->lock) {
+		list_for_each_entry(orphan, &conn->orphans, node) {
+			for (link = orphan->held.first; link; link = link->next) {
+				if (fn(link, 0, arg))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
 static void glue_orphan_list(struct glue_orphan *orphan)
 {
 	scoped_guard(spinlock, &orphan->conn->lock)
@@ -513,7 +531,7 @@ static void glue_invalidate(struct glue_conn *conn, u64 nodeid, bool data)
 static void glue_orphan_invalidate(struct glue_orphan *orphan)
 {
 	unsigned int i;
-	bool data;
+	bool data = false;
 
 	switch (orphan->args.opcode) {
 	case FUSE_WRITE:
@@ -521,11 +539,7 @@ static void glue_orphan_invalidate(struct glue_orphan *orphan)
 	case FUSE_COPY_FILE_RANGE:
 	case 53: /* FUSE_COPY_FILE_RANGE_64 */
 		data = true;
-		break;
-	default:
-		data = false;
 	}
-
 	for (i = 0; i < GLUE_MODIFIES; i++) {
 		if (orphan->modifies[i])
 			glue_invalidate(orphan->conn, orphan->modifies[i], data);
@@ -853,24 +867,6 @@ static bool glue_is_giveback(struct fuse_req *req)
 	}
 }
 
-/* The same for one that another orphan holds */
-static bool glue_leave_held(struct glue_orphan *orphan)
-{
-	struct glue_conn *conn = orphan->conn;
-	struct glue_orphan *other;
-	struct llist_node *link;
-
-	scoped_guard(spinlock, &conn->lock) {
-		list_for_each_entry(other, &conn->orphans, node) {
-			for (link = other->held.first; link; link = link->next) {
-				if (glue_leave_waiting(link, 0, orphan))
-					return true;
-			}
-		}
-	}
-	return false;
-}
-
 static void glue_leave_queue(struct glue_orphan *orphan)
 {
 	struct virtiofs_vqs *vqs = orphan->conn->session->vqs;
@@ -880,7 +876,7 @@ static void glue_leave_queue(struct glue_orphan *orphan)
 		orphan->copy = kzalloc(VIRTIOFS_REQ_KEPT,
 				       GFP_NOFS | __GFP_NOFAIL);
 		if (virtiofs_vqs_scan_backlog(vqs, glue_leave_waiting, orphan) ||
-		    glue_leave_held(orphan))
+		    glue_scan_held(orphan->conn, glue_leave_waiting, orphan))
 			return;
 	}
 	virtiofs_vqs_has(vqs, &glue_sub_of(req)->link, glue_leave_locked,
@@ -1047,24 +1043,6 @@ static bool glue_find_waiting(struct llist_node *link, u64 since, void *arg)
 	return glue_killed_waiter(leaver->conn, req) && glue_found(leaver, req);
 }
 
-/* See glue_find_waiting() */
-static bool glue_find_held(struct glue_leaver *leaver)
-{
-	struct glue_conn *conn = leaver->conn;
-	struct glue_orphan *orphan;
-	struct llist_node *link;
-
-	scoped_guard(spinlock, &conn->lock) {
-		list_for_each_entry(orphan, &conn->orphans, node) {
-			for (link = orphan->held.first; link; link = link->next) {
-				if (glue_find_waiting(link, 0, leaver))
-					return true;
-			}
-		}
-	}
-	return false;
-}
-
 /**
  * virtiofs_leave_killed() - let callers go that nobody tells of their signals
  * @work: of the connection; the watch queues it, and must not wait for it
@@ -1082,7 +1060,7 @@ void virtiofs_leave_killed(struct work_struct *work)
 	bool left;
 
 	while (virtiofs_vqs_scan_backlog(vqs, glue_find_waiting, &leaver) ||
-	       glue_find_held(&leaver) ||
+	       glue_scan_held(conn, glue_find_waiting, &leaver) ||
 	       virtiofs_vqs_scan(vqs, glue_find_killed, &leaver)) {
 		left = glue_leave(&leaver);
 		glue_req_put(leaver.req);
