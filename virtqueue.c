@@ -339,7 +339,7 @@ void virtiofs_vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
 		return;
 	}
 	list_splice_init(&vq->woken, &woken);
-	/* Nor shall they wait until this task has the CPU again */
+	/* They must not wait until this task has the CPU again */
 	preempt_disable();
 	spin_unlock_irqrestore(&vq->lock, flags);
 	list_for_each_entry_safe(buf, next, &woken, node)
@@ -791,7 +791,7 @@ static void vq_complete_waited(struct virtiofs_vq *vq,
  * @ns: how long to poll, in nanoseconds
  * @rate: whether polling for such requests pays, or NULL not to poll
  *
- * As virtiofs_vq_submit(), but done() is called by the submitter.  Who submits into an empty
+ * As virtiofs_vq_submit(), but done() is called by the submitter.  The submitter into an empty
  * queue polls: then the device need not interrupt, unless others come and sleep.
  *
  * Context: process context, no lock held that done() takes.  Does not sleep unless

@@ -338,7 +338,7 @@ static void sleeper_ends_its_request_itself(struct kunit *test)
 	expect_good(test, &reqs[0]);
 }
 
-static void who_polls_no_longer_sleeps(struct kunit *test)
+static void poller_that_gives_up_sleeps(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 1);
@@ -854,7 +854,7 @@ static void sleeper_that_leaves_too_late_waits_to_be_woken(struct kunit *test)
 }
 
 /* The poller is the one whose request the device has alone */
-static void who_comes_second_sleeps(struct kunit *test)
+static void second_submitter_sleeps(struct kunit *test)
 {
 	struct mock_device *mock = device(test);
 	struct plain_req *reqs = plain_reqs(mock, 2);
@@ -930,7 +930,7 @@ static struct kunit_case poll_cases[] = {
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(kill_takes_the_ring_from_a_poller, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_ends_its_request_itself, shape_gen_params),
-	KUNIT_CASE_PARAM(who_polls_no_longer_sleeps, shape_gen_params),
+	KUNIT_CASE_PARAM(poller_that_gives_up_sleeps, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_that_leaves_lets_the_worker_end_its_request,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(one_interrupt_ends_what_is_waited_for_and_what_is_not,
@@ -956,7 +956,7 @@ static struct kunit_case poll_cases[] = {
 	KUNIT_CASE_PARAM(sleeper_is_woken_without_the_lock, shape_gen_params),
 	KUNIT_CASE_PARAM(sleeper_that_leaves_too_late_waits_to_be_woken,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(who_comes_second_sleeps, shape_gen_params),
+	KUNIT_CASE_PARAM(second_submitter_sleeps, shape_gen_params),
 	KUNIT_CASE(each_miss_doubles_the_distance_to_the_next_poll),
 	KUNIT_CASE(hit_has_each_request_polled_for_again),
 	{}
