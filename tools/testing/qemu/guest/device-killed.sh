@@ -5,6 +5,7 @@
 # memory of others to the device; what the device answers later is given back to it.
 
 . /guest/lib.sh
+. /guest/held.sh
 
 CROWD=40
 
@@ -19,17 +20,7 @@ all_ended()
 # the command is gone.
 killed()
 {
-	op=$1
-	name=$2
-	shift 2
-	asked=$(host device myfs counter "op.$op")
-	host device myfs fault "op=$op count=all hold" >&2
-	"$@" >/dev/null 2>&1 &
-	pid=$!
-	claim "$name: device_has_the_request" host device myfs wait "op.$op" $((asked + 1))
-	kill -9 $pid
-	claim "$name: task_is_killed" soon ended $pid
-	wait $pid
+	kill_while_held "$@"
 	claim "$name: device_still_has_the_request" test "$(host device myfs counter in_flight)" -gt 0
 	host device myfs release >&2
 	host device myfs honest >&2
@@ -40,14 +31,7 @@ killed()
 # answered.
 kept()
 {
-	op=$1
-	name=$2
-	shift 2
-	asked=$(host device myfs counter "op.$op")
-	host device myfs fault "op=$op count=all hold" >&2
-	"$@" >/dev/null 2>&1 &
-	pid=$!
-	claim "$name: device_has_the_request" host device myfs wait "op.$op" $((asked + 1))
+	begin_held "$@"
 	kill -9 $pid
 	sleep 2
 	claim_refused "$name: task_is_still_there" '' ended $pid

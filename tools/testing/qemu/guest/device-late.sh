@@ -5,25 +5,11 @@
 # what it does late is seen, though the guest caches.
 
 . /guest/lib.sh
+. /guest/held.sh
 
 count()
 {
 	host device myfs counter "op.$1"
-}
-
-# late OPCODE COMMAND...: the command is killed while the device keeps its request.
-late()
-{
-	op=$1
-	shift
-	asked=$(count "$op")
-	host device myfs fault "op=$op hold" >&2
-	"$@" >/dev/null 2>&1 &
-	pid=$!
-	claim "$op: device_has_the_request" host device myfs wait "op.$op" $((asked + 1))
-	kill -9 $pid
-	claim "$op: task_is_killed" soon ended $pid
-	wait $pid
 }
 
 in_flight()
@@ -46,7 +32,7 @@ unread()
 	wait $pid
 }
 
-# goes_on OPCODE: the device answers
+# goes_on NAME: the device answers
 goes_on()
 {
 	host device myfs honest >&2
@@ -89,10 +75,10 @@ killed_waiter()
 handles()
 {
 	before=$(count RELEASE)
-	late READ dd if=/mnt/1 of=/dev/null bs=4k count=1 iflag=direct
+	kill_while_held READ read dd if=/mnt/1 of=/dev/null bs=4k count=1 iflag=direct
 	sleep 1
 	claim_equal handle_is_not_given_back_before_its_request_is_over "$(count RELEASE)" "$before"
-	goes_on READ
+	goes_on read
 	claim handle_is_given_back_then host device myfs wait op.RELEASE $((before + 1))
 
 	# ... of an open file that others have as well; the server does not hear of signals
