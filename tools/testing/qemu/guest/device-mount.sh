@@ -7,27 +7,21 @@
 
 mkdir -p /mnt /run/second
 
-# mounting DIRECTORY [OPTION]...: in the background, as process $pid.
+# mounting DIRECTORY: in the background, as process $pid.
 mounting()
 {
-	directory=$1
-	shift
-	mount -t virtiofs "$@" myfs "$directory" >"/run/said.${directory##*/}" 2>&1 &
+	mount -t virtiofs myfs "$1" >&2 &
 	pid=$!
-}
-
-# outcome PID FILE: waits for a process, and shows what it has said.
-outcome()
-{
-	wait "$1"
-	code=$?
-	cat "$2"
-	return $code
 }
 
 holds()
 {
 	[ "$(host device myfs parked | grep -o for=held | wc -l)" -ge "$1" ]
+}
+
+abort_once_asked()
+{
+	soon holds 1 && echo 1 >"$(echo /sys/fs/virtiofs/*/abort)"
 }
 
 claim driver_loads load
@@ -66,10 +60,10 @@ claim log_says_why log_has 'virtiofs: myfs: opcode 26 is not answered for'
 host device myfs honest >&2
 
 claim server_is_silent_once_more host device myfs fault op=INIT hold
-mounting /mnt
-claim server_is_asked_once_more soon holds 1
-claim mount_is_aborted sh -c "echo 1 >$(echo /sys/fs/virtiofs/*/abort)"
-claim_refused aborted_mount_fails 'the connection has ended' outcome $pid /run/said.mnt
+abort_once_asked &
+aborter=$!
+claim_refused aborted_mount_fails 'the connection has ended' mount_share
+claim mount_was_aborted wait $aborter
 host device myfs honest >&2
 
 host device myfs fault op=INIT error=-1 >&2
