@@ -50,8 +50,8 @@ for kernel in ${KERNELS:-7.3 6.12}; do
 	[ "$DRIVER" = mainline ] && continue
 	# With the driver built in, for those that boot such a kernel
 	! wants builtin rootfs || trees+=("$name-intree")
-	# The scenario kunit-uml is for the first one
-	[ -n "$VARIANT" ] || ! wants kunit-uml || uml=("${uml[0]:-$kernel-uml}")
+	# The scenarios kunit-uml and kunit-uml-32 are for the first one
+	[ -n "$VARIANT" ] || ! wants kunit-uml kunit-uml-32 || uml=("${uml[0]:-$kernel-uml}")
 done
 (prepare "${trees[@]}" && prepare_kernels "${uml[@]}" && "$HERE/debian.sh")
 

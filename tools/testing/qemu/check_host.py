@@ -36,9 +36,7 @@ def write(path, content=""):
         file.write(content)
 
 
-@scenario("kunit-uml", ours=True, once=True)
-def kunit_uml(test):
-    """The same on a kernel that runs as a program, by the kernel's own tool."""
+def kunit_uml(test, build, options=()):
     if "-debug" in test.kernel:
         test.skip("suites_run_on_uml", "a debug kernel is for guests")
         return
@@ -47,14 +45,28 @@ def kunit_uml(test):
     with open(test.log_dir + "/kunit.log", "w+") as log:
         done = subprocess.run(
             ["tools/testing/kunit/kunit.py", "run", "--arch=um", "--raw_output=kunit",
-             f"--build_dir={guest.CACHE}/uml/{test.kernel}", "--kunitconfig=fs/virtiofs/tests",
-             f"--jobs={os.cpu_count()}", "--timeout=600", "virtiofs_*"],
+             f"--build_dir={guest.CACHE}/uml/{build}", "--kunitconfig=fs/virtiofs/tests",
+             f"--jobs={os.cpu_count()}", "--timeout=600", *options, "virtiofs_*"],
             cwd=tree, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         log.seek(0)
         said = log.read().splitlines()
     test.results += tap.parse(tap.programs(said))
     test.claim("suites_run_on_uml", any(line.startswith("ok ") for line in said) and
                not done.returncode, "\n".join(said[-5:]))
+
+
+@scenario("kunit-uml", ours=True, once=True)
+def kunit_uml_64(test):
+    """The same on a kernel that runs as a program, by the kernel's own tool."""
+    kunit_uml(test, test.kernel)
+
+
+@scenario("kunit-uml-32", ours=True, once=True)
+def kunit_uml_32(test):
+    """The same where a long has 32 bits."""
+    kunit_uml(test, f"{test.kernel}-32",
+              ["--make_options=SUBARCH=i386", "--make_options=CROSS_COMPILE=i686-linux-gnu-",
+               "--kconfig_add=CONFIG_STATIC_LINK=y"])
 
 
 @scenario("top", ours=True, once=True)
