@@ -15,7 +15,7 @@ void virtiofs_plug_flush(void);
 static inline void virtiofs_plug_submit(struct virtiofs_vq *vq,
 					struct llist_node *link, bool last)
 {
-	virtiofs_vq_submit(vq, link, NULL);
+	virtiofs_vq_submit(vq, link);
 }
 
 static inline void virtiofs_plug_flush(void)

@@ -162,7 +162,8 @@ builds()
 		grep -vE '^  (CC|CHECK|LD|MODPOST)|^make' || true
 }
 
-# configure_32 ARCH PREFIX: a kernel of 32 bit that modules can be compiled for.
+# configure_32 ARCH PREFIX: a kernel of 32 bit that modules can be compiled for; the one for
+# arm is without block devices, too.
 configure_32()
 {
 	local linux=/cache/lint/linux-$1
@@ -170,6 +171,7 @@ configure_32()
 
 	in_root sh -c "mkdir -p $linux && $make tinyconfig &&
 		cat /src/${HERE#"$TOP"/}/kernel.config /src/${HERE#"$TOP"/}/32bit.config >>$linux/.config &&
+		if [ $1 = arm ]; then echo CONFIG_BLOCK=n >>$linux/.config; fi &&
 		$make olddefconfig && $make modules_prepare"
 }
 
