@@ -169,7 +169,7 @@ static void vq_schedule(struct virtiofs_vq *vq)
 
 	if (vq->scheduled)
 		return;
-	vq->scheduled = true;
+	WRITE_ONCE(vq->scheduled, true);
 	queue_work(virtiofs_wq, &vq->work);
 }
 
@@ -283,7 +283,10 @@ static void vq_disarm(struct virtiofs_vq *vq)
 	WRITE_ONCE(vq->state, VQ_IDLE);
 }
 
-/* Who reaps next?  A poller or the worker may be long about to, so a sleeper needs callbacks. */
+/*
+ * Who reaps next?  A poller or the worker may be long about to, as another task or the
+ * hypervisor takes their CPU.  So a sleeper needs callbacks, and a poller reaps for itself alone.
+ */
 static enum virtiofs_vq_state vq_next_state(const struct virtiofs_vq *vq)
 {
 	if (!vq->nr_in_ring)
@@ -294,7 +297,7 @@ static enum virtiofs_vq_state vq_next_state(const struct virtiofs_vq *vq)
 		return VQ_ARMED;
 	if (vq->scheduled)
 		return VQ_SCHEDULED;
-	return vq->poller ? VQ_POLLED : VQ_ARMED;
+	return vq->poller && vq->nr_in_ring == 1 ? VQ_POLLED : VQ_ARMED;
 }
 
 /* Bring @state in line with what has changed under the lock */
@@ -322,8 +325,9 @@ static void vq_update_state(struct virtiofs_vq *vq)
  * @flags: of spin_lock_irqsave()
  *
  * Whoever has the lock changes what is in the ring, and who waits for it.  Who reaps next
- * follows from that, and is decided here for all of them.  Sleepers are woken without the
- * lock, which they are about to take.
+ * follows from that, and is decided here for all of them.  The device is notified without
+ * the lock, since that may be a VM exit, and sleepers are woken without it, as they are about
+ * to take it.
  *
  * Context: under the queue's lock.  Use guard(vq).
  */
@@ -331,27 +335,46 @@ void virtiofs_vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
 	__releases(&vq->lock)
 {
 	struct virtiofs_buf *buf, *next;
+	bool notify = vq->notify;
 	LIST_HEAD(woken);
 
 	vq_update_state(vq);
-	if (likely(list_empty(&vq->woken))) {
+	if (!notify && list_empty(&vq->woken)) {
 		spin_unlock_irqrestore(&vq->lock, flags);
 		return;
 	}
+	vq->notify = false;
 	list_splice_init(&vq->woken, &woken);
-	/* They must not wait until this task has the CPU again */
-	preempt_disable();
+	/* virtiofs_vqs_kill() waits for this before it takes the ring away */
+	guard(rcu)();
+	/*
+	 * Neither the device nor they must wait until this task has the CPU again; but on a
+	 * real-time kernel the transport may sleep for a lock.
+	 */
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
 	spin_unlock_irqrestore(&vq->lock, flags);
+	/* A transport that cannot notify has broken the ring, and nothing in it completes */
+	if (notify && unlikely(!virtqueue_notify(vq->ring)))
+		virtiofs_vqs_kill_async(vq->vqs);
 	list_for_each_entry_safe(buf, next, &woken, node)
 		complete(&buf->waiter->done);
-	preempt_enable();
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable();
 }
 
-/*
- * Move submissions from the backlog, where there are some, into the ring, oldest first.
- * Returns true if any has got there.
- */
-static bool vq_fill(struct virtiofs_vq *vq)
+/* Something has come into the ring */
+static void vq_kick(struct virtiofs_vq *vq)
+{
+	if (!virtqueue_kick_prepare(vq->ring))
+		return;
+	vq->notify = true;
+	vq->kicks++;
+	trace_virtiofs_kick(vq->vqs->index, vq->name, vq->nr_in_ring);
+}
+
+/* Move submissions from the backlog into the ring, as far as it has room, oldest first */
+static void vq_fill(struct virtiofs_vq *vq)
 {
 	u64 now = ktime_get_ns();
 	bool added = false;
@@ -359,9 +382,11 @@ static bool vq_fill(struct virtiofs_vq *vq)
 
 	lockdep_assert_held(&vq->lock);
 
+	if (!vq->backlog.first)
+		return;
 	if (vq->dead) {
 		vq_schedule(vq);
-		return false;
+		return;
 	}
 	do {
 		nr = vq_add(vq, vq->backlog.first, now);
@@ -374,30 +399,8 @@ static bool vq_fill(struct virtiofs_vq *vq)
 			break;
 		}
 	} while (vq->backlog.first);
-	return added;
-}
-
-/* Something has come into the ring.  Returns true if the device has to be notified. */
-static bool vq_kick_prepare(struct virtiofs_vq *vq)
-{
-	if (!virtqueue_kick_prepare(vq->ring))
-		return false;
-	vq->kicks++;
-	trace_virtiofs_kick(vq->vqs->index, vq->name, vq->nr_in_ring);
-	return true;
-}
-
-/* Let the ring have what it has room for; true if the device has to be notified */
-static bool vq_feed(struct virtiofs_vq *vq)
-{
-	return vq->backlog.first && vq_fill(vq) && vq_kick_prepare(vq);
-}
-
-/* A transport that cannot notify has broken the ring, and nothing in it completes */
-static void vq_notify(struct virtiofs_vq *vq)
-{
-	if (unlikely(!virtqueue_notify(vq->ring)))
-		virtiofs_vqs_kill_async(vq->vqs);
+	if (added)
+		vq_kick(vq);
 }
 
 /* Does another task want the CPU? */
@@ -412,6 +415,8 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 {
 	struct virtiofs_buf *buf;
 
+	if (list_empty(&vq->in_ring))
+		return;
 	buf = list_last_entry(&vq->in_ring, struct virtiofs_buf, node);
 	if (buf->link != link)
 		return;
@@ -427,42 +432,34 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 /* Have the worker poll for what nobody waits for here: its submitter may do so elsewhere */
 static void vq_let_worker_poll(struct virtiofs_vq *vq)
 {
-	if (!READ_ONCE(vq->poll_ns) || vq_cpu_is_wanted() ||
+	if (!vq->nr_in_ring || !READ_ONCE(vq->poll_ns) || vq_cpu_is_wanted() ||
 	    !hit_rate_pays(&vq->rate))
 		return;
 	WRITE_ONCE(vq->worker_polls, true);
 	vq_schedule(vq);
 }
 
-/*
- * The device is notified without the lock, since that may be a VM exit.
- * virtiofs_vqs_kill() waits for the RCU section before it takes the ring away.
- */
 static void vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		      struct virtiofs_waiter *waiter,
 		      struct virtiofs_hit_rate *rate)
 {
 	struct llist_node *link = fifo->first;
-	bool notify = false, idle, full;
+	bool idle;
 
-	guard(rcu)();
-	scoped_guard(vq, vq) {
-		idle = !vq->nr_in_ring;
-		full = vq->backlog.first;
-		vq->pending += fifo->nr;
+	guard(vq)(vq);
+	idle = !vq->nr_in_ring;
+	vq->pending += fifo->nr;
+	/* An older backlog waits for a completion, which will fill the ring */
+	if (vq->backlog.first) {
 		fifo_splice(&vq->backlog, fifo);
-		/* An older backlog waits for a completion, which will feed the ring */
-		if (!full && vq_fill(vq)) {
-			if (waiter)
-				vq_attach(vq, link, waiter, idle && rate &&
-					  hit_rate_pays(rate));
-			else if (idle)
-				vq_let_worker_poll(vq);
-			notify = vq_kick_prepare(vq);
-		}
+		return;
 	}
-	if (notify)
-		vq_notify(vq);
+	fifo_splice(&vq->backlog, fifo);
+	vq_fill(vq);
+	if (waiter)
+		vq_attach(vq, link, waiter, idle && rate && hit_rate_pays(rate));
+	else if (idle)
+		vq_let_worker_poll(vq);
 }
 
 /**
@@ -498,12 +495,12 @@ void virtiofs_vq_submit(struct virtiofs_vq *vq, struct llist_node *link)
 	vq_submit(vq, &fifo, NULL, NULL);
 }
 
-static bool vq_flush(struct virtiofs_vq *vq)
+static void vq_flush(struct virtiofs_vq *vq)
 {
 	lockdep_assert_held(&vq->lock);
 
 	fifo_splice(&vq->backlog, &vq->deferred);
-	return vq_feed(vq);
+	vq_fill(vq);
 }
 
 /**
@@ -521,20 +518,13 @@ static bool vq_flush(struct virtiofs_vq *vq)
 void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 		       unsigned int enough, unsigned long delay)
 {
-	bool notify = false;
-
-	/* See vq_submit() */
-	guard(rcu)();
-	scoped_guard(vq, vq) {
-		vq->pending++;
-		fifo_push(&vq->deferred, link);
-		if (!vq->dead && vq->deferred.nr < enough)
-			queue_delayed_work(virtiofs_wq, &vq->flush, delay);
-		else
-			notify = vq_flush(vq);
-	}
-	if (notify)
-		vq_notify(vq);
+	guard(vq)(vq);
+	vq->pending++;
+	fifo_push(&vq->deferred, link);
+	if (!vq->dead && vq->deferred.nr < enough)
+		queue_delayed_work(virtiofs_wq, &vq->flush, delay);
+	else
+		vq_flush(vq);
 }
 
 /**
@@ -545,13 +535,8 @@ void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
  */
 void virtiofs_vq_flush(struct virtiofs_vq *vq)
 {
-	bool notify;
-
-	guard(rcu)();
-	scoped_guard(vq, vq)
-		notify = vq_flush(vq);
-	if (notify)
-		vq_notify(vq);
+	guard(vq)(vq);
+	vq_flush(vq);
 }
 
 /**
@@ -598,11 +583,8 @@ static void vq_flush_work(struct work_struct *work)
 				       struct virtiofs_vq, flush));
 }
 
-/*
- * Account for @nr submissions that have ended, and use what they had.  Returns true if
- * the device has to be notified.
- */
-static bool vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
+/* Account for @nr submissions that have ended, and use what they had */
+static void vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 			 struct list_head *batch)
 {
 	lockdep_assert_held(&vq->lock);
@@ -612,13 +594,13 @@ static bool vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 	WRITE_ONCE(vq->completed, vq->completed + nr);
 	if (!vq->pending && wq_has_sleeper(&vq->idle))
 		wake_up_all(&vq->idle);
-	return vq_feed(vq);
+	vq_fill(vq);
 }
 
 /* The worker goes on, or has ended */
 static void vq_set_scheduled(struct virtiofs_vq *vq, bool scheduled)
 {
-	vq->scheduled = scheduled;
+	WRITE_ONCE(vq->scheduled, scheduled);
 	if (!scheduled)
 		WRITE_ONCE(vq->worker_polls, false);
 }
@@ -642,23 +624,18 @@ static bool vq_complete(struct virtiofs_vq *vq, struct list_head *batch,
 {
 	struct virtiofs_buf *buf;
 	unsigned int nr = 0;
-	bool notify;
 
 	list_for_each_entry(buf, batch, node) {
 		nr += buf->nr;
 		vq->ops->done(buf->link, buf, buf->error);
 		cond_resched();
 	}
-	guard(rcu)();
-	scoped_guard(vq, vq) {
-		notify = vq_give_back(vq, nr, batch);
-		if (by_worker) {
-			by_worker = vq_worker_goes_on(vq);
-			vq_set_scheduled(vq, by_worker);
-		}
+	guard(vq)(vq);
+	vq_give_back(vq, nr, batch);
+	if (by_worker) {
+		by_worker = vq_worker_goes_on(vq);
+		vq_set_scheduled(vq, by_worker);
 	}
-	if (notify)
-		vq_notify(vq);
 	return by_worker;
 }
 
@@ -669,18 +646,14 @@ static void vq_complete_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 	struct llist_node *link;
 	unsigned int nr = 0;
 	LIST_HEAD(none);
-	bool notify;
 
 	while ((link = fifo_pop(fifo))) {
 		vq->ops->done(link, NULL, error);
 		nr++;
 		cond_resched();
 	}
-	guard(rcu)();
-	scoped_guard(vq, vq)
-		notify = vq_give_back(vq, nr, &none);
-	if (notify)
-		vq_notify(vq);
+	guard(vq)(vq);
+	vq_give_back(vq, nr, &none);
 }
 
 /**
@@ -694,16 +667,11 @@ static void vq_complete_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 {
 	LIST_HEAD(none);
-	bool notify;
 
-	guard(rcu)();
-	scoped_guard(vq, vq) {
-		if (!fifo_remove(&vq->backlog, link))
-			return false;
-		notify = vq_give_back(vq, 1, &none);
-	}
-	if (notify)
-		vq_notify(vq);
+	guard(vq)(vq);
+	if (!fifo_remove(&vq->backlog, link))
+		return false;
+	vq_give_back(vq, 1, &none);
 	return true;
 }
 
@@ -880,23 +848,19 @@ static void vq_complete_failed(struct virtiofs_vq *vq)
 static bool vq_work_batch(struct virtiofs_vq *vq, bool yielded)
 {
 	LIST_HEAD(batch);
-	bool notify, failed;
+	bool failed;
 
-	scoped_guard(rcu) {
-		scoped_guard(vq, vq) {
-			if (!vq->dead && vq->state != VQ_ARMED)
-				vq_reap(vq);
-			list_splice_init(&vq->used, &batch);
-			if (yielded)
-				hit_rate_learn(&vq->yield_rate, !list_empty(&batch) &&
-					       !list_is_singular(&batch));
-			/* The device goes on while the batch is completed */
-			notify = vq_feed(vq);
-			failed = vq->failed.first || (vq->dead && vq->backlog.first);
-			vq_set_scheduled(vq, failed || !list_empty(&batch));
-		}
-		if (notify)
-			vq_notify(vq);
+	scoped_guard(vq, vq) {
+		if (!vq->dead && vq->state != VQ_ARMED)
+			vq_reap(vq);
+		list_splice_init(&vq->used, &batch);
+		if (yielded)
+			hit_rate_learn(&vq->yield_rate, !list_empty(&batch) &&
+				       !list_is_singular(&batch));
+		/* The device goes on while the batch is completed */
+		vq_fill(vq);
+		failed = vq->failed.first || (vq->dead && vq->backlog.first);
+		vq_set_scheduled(vq, failed || !list_empty(&batch));
 	}
 	if (unlikely(failed))
 		vq_complete_failed(vq);

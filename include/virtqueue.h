@@ -200,8 +200,9 @@ enum virtiofs_vq_state {
  *	map() is called under it.  Taken by the interrupt.
  * @dead: submissions end with -ENOTCONN through the worker, and the ring is
  *	not touched any more.  Final: a device that starts again gets new queues.
- * @ring: the virtqueue; gone when @dead.  Notified without the lock, in the
- *	RCU section of the submission.
+ * @ring: the virtqueue; gone when @dead.  Notified without the lock, but in an RCU section
+ *	that has begun under it.
+ * @notify: the device is notified when the lock is dropped; false without it
  * @in_ring: bufs that the device owns, the oldest first
  * @nr_in_ring: number of submissions that have them; may be read without the lock, to see
  *	whether there are any
@@ -248,6 +249,7 @@ struct virtiofs_vq {
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	bool dead;
 	struct virtqueue *ring;
+	bool notify;
 	struct list_head in_ring;
 	unsigned int nr_in_ring;
 	struct virtiofs_fifo backlog;
