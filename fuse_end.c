@@ -145,7 +145,7 @@ static bool ends_is_release(struct fuse_conn *fc, struct fuse_req *req)
 		return true;
 	case FUSE_READ:
 	case FUSE_WRITE:
-		return fc->no_open || !READ_ONCE(glue_fiq(fc)->connected);
+		return fc->no_open || !glue_is_connected(fc);
 	default:
 		return false;
 	}

@@ -832,15 +832,18 @@ bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 static void vq_complete_failed(struct virtiofs_vq *vq)
 {
 	struct virtiofs_fifo failed, backlog;
+	int error = -EIO;
 
 	fifo_init(&failed);
 	fifo_init(&backlog);
 	scoped_guard(vq, vq) {
 		fifo_splice(&failed, &vq->failed);
-		if (vq->dead)
+		if (vq->dead) {
+			error = -ECONNABORTED;
 			fifo_splice(&backlog, &vq->backlog);
+		}
 	}
-	vq_complete_fifo(vq, &failed, -EIO);
+	vq_complete_fifo(vq, &failed, error);
 	vq_complete_fifo(vq, &backlog, -ENOTCONN);
 }
 
@@ -978,43 +981,34 @@ void virtiofs_vq_reap(struct virtiofs_vq *vq)
 }
 
 /**
- * virtiofs_vq_detach() - complete whatever a device had that was reset
+ * virtiofs_vq_detach() - have whatever a device had that was reset completed
  * @vq: a dead queue
  *
- * Context: process context, sleeps; calls done().
+ * Wakes who waits for it, and leaves the rest to the worker.
+ *
+ * Context: process context, may sleep.
  */
 void virtiofs_vq_detach(struct virtiofs_vq *vq)
 {
-	struct virtiofs_fifo backlog;
 	struct virtiofs_buf *buf;
-	LIST_HEAD(batch);
 	unsigned int len;
 	u64 now;
 
-	/*
-	 * A worker that runs from here on sees a dead queue and leaves the
-	 * ring alone, and submissions only reach the backlog.
-	 */
+	/* From here on submissions only reach the backlog */
 	timer_shutdown_sync(&vq->timer);
 	cancel_delayed_work_sync(&vq->flush);
-	cancel_work_sync(&vq->work);
 
-	fifo_init(&backlog);
 	now = ktime_get_ns();
-	scoped_guard(vq, vq) {
-		/* Answers that came before the reset are good */
-		while ((buf = virtqueue_get_buf(vq->ring, &len)))
-			vq_return_buf(vq, buf, len, 0, now);
-		while ((buf = virtqueue_detach_unused_buf(vq->ring)))
-			vq_return_buf(vq, buf, 0, -ECONNABORTED, now);
-		list_splice_init(&vq->used, &batch);
-		fifo_splice(&backlog, &vq->failed);
-		fifo_splice(&backlog, &vq->backlog);
-		fifo_splice(&backlog, &vq->deferred);
-		vq_set_scheduled(vq, false);
-	}
-	vq_complete(vq, &batch, false);
-	vq_complete_fifo(vq, &backlog, -ECONNABORTED);
+	guard(vq)(vq);
+	/* Answers that came before the reset are good */
+	while ((buf = virtqueue_get_buf(vq->ring, &len)))
+		vq_return_buf(vq, buf, len, 0, now);
+	while ((buf = virtqueue_detach_unused_buf(vq->ring)))
+		vq_return_buf(vq, buf, 0, -ECONNABORTED, now);
+	/* Those that came before the kill end like what the device had */
+	fifo_splice(&vq->failed, &vq->backlog);
+	fifo_splice(&vq->failed, &vq->deferred);
+	vq_schedule(vq);
 }
 
 /**

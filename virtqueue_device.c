@@ -288,9 +288,12 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 	if (err)
 		goto err_del_rings;
 	vqs_watch_cpus(vqs);
-	/* The device's interrupt finds the queues by it, and must find them complete */
-	smp_store_release(&vdev->priv, vqs);
-	virtio_device_ready(vdev);
+	/* Whoever is told to see how the device is finds it started */
+	scoped_guard(mutex, &vqs->lock) {
+		/* The device's interrupt finds the queues by it, and must find them complete */
+		smp_store_release(&vdev->priv, vqs);
+		virtio_device_ready(vdev);
+	}
 	return vqs;
 
 err_del_rings:
@@ -342,8 +345,14 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 	virtiofs_reset(vqs->vdev);
 	/* The device's interrupt finds the queues by it */
 	WRITE_ONCE(vqs->vdev->priv, NULL);
+	/* A worker may wait for what another queue has */
 	for (i = 0; i < vqs->nr; i++)
 		virtiofs_vq_detach(&vqs->vq[i]);
+	for (i = 0; i < vqs->nr; i++) {
+		/* It may have queued itself again */
+		while (READ_ONCE(vqs->vq[i].scheduled))
+			flush_work(&vqs->vq[i].work);
+	}
 	vqs->vdev->config->del_vqs(vqs->vdev);
 }
 
@@ -351,8 +360,8 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
  * virtiofs_vqs_kill() - take the device away from its queues
  * @vqs: the queues
  *
- * Stops submissions, resets the device so that it gives up all memory, and
- * ends what it had with -ECONNABORTED.  Later submissions end with -ENOTCONN.
+ * Stops submissions, resets the device so that it gives up all memory, and has
+ * what it had completed with -ECONNABORTED.  Later submissions end with -ENOTCONN.
  * When this returns nothing touches the device any more on behalf of these
  * queues, and a reset device can be started again.  Does nothing the second
  * time.

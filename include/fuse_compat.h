@@ -64,6 +64,12 @@ static inline bool glue_has_requests(struct fuse_conn *fc)
 	return atomic_read(&fc->chan->num_waiting);
 }
 
+/* Does the FUSE client send requests in the background, or fail them at once? */
+static inline bool glue_is_connected(struct fuse_conn *fc)
+{
+	return READ_ONCE(fc->chan->connected);
+}
+
 /* What is written is as safe as the host makes it, so sync(2) waits for it */
 static inline void glue_trust_server(struct super_block *sb)
 {
@@ -128,6 +134,11 @@ static inline wait_queue_head_t *glue_init_waitq(struct fuse_conn *fc)
 static inline bool glue_has_requests(struct fuse_conn *fc)
 {
 	return atomic_read(&fc->num_waiting);
+}
+
+static inline bool glue_is_connected(struct fuse_conn *fc)
+{
+	return READ_ONCE(fc->connected);
 }
 
 static inline void glue_trust_server(struct super_block *sb)
