@@ -76,10 +76,24 @@ static int device_list(struct virtiofs_device *dev)
 	return 0;
 }
 
+/* No mount, and nobody who resets the device, finds it any more */
 static void device_unlist(struct virtiofs_device *dev)
 {
 	guard(mutex)(&virtiofs_devices_lock);
 	list_del_init(&dev->node);
+	dev_set_drvdata(&dev->vdev->dev, NULL);
+}
+
+/* The device that the driver has bound, referenced, or NULL */
+static struct virtiofs_device *device_get_bound(struct virtio_device *vdev)
+{
+	struct virtiofs_device *dev;
+
+	guard(mutex)(&virtiofs_devices_lock);
+	dev = dev_get_drvdata(&vdev->dev);
+	if (dev)
+		kobject_get(&dev->kobj);
+	return dev;
 }
 
 /* A tag that fills its field has no NUL there */
@@ -123,7 +137,7 @@ static void device_changed(struct virtiofs_vqs *vqs)
 	struct virtiofs_device *dev = dev_get_drvdata(&vqs->vdev->dev);
 
 	/* Whoever has the device reset may hold its mutex */
-	if (!dev->gone)
+	if (dev && !dev->gone)
 		schedule_work(&dev->state_work);
 }
 
@@ -139,6 +153,26 @@ static int device_start(struct virtiofs_device *dev)
 		return PTR_ERR(vqs);
 	dev->vqs = vqs;
 	return 0;
+}
+
+/* Nothing touches the device after this */
+static void device_stop(struct virtiofs_device *dev)
+{
+	device_unlist(dev);
+	scoped_guard(mutex, &dev->lock) {
+		/* A mount that has found it gets no session */
+		dev->gone = true;
+		if (dev->vqs) {
+			/* Stop submissions, reset, end what the device had */
+			virtiofs_vqs_kill(dev->vqs);
+			virtiofs_vqs_put(dev->vqs);
+			dev->vqs = NULL;
+		} else {
+			/* A start that failed may have left it in any state */
+			virtiofs_reset(dev->vdev);
+		}
+	}
+	cancel_work_sync(&dev->state_work);
 }
 
 static int virtiofs_probe(struct virtio_device *vdev)
@@ -159,24 +193,18 @@ static int virtiofs_probe(struct virtio_device *vdev)
 
 	err = device_read_config(dev);
 	if (err)
-		goto err_put_dev;
-
+		goto err_stop;
 	scoped_guard(mutex, &dev->lock)
 		err = device_start(dev);
 	if (err)
-		goto err_put_dev;
-
+		goto err_stop;
 	err = device_list(dev);
 	if (err)
-		goto err_kill_vqs;
+		goto err_stop;
 	return 0;
 
-err_kill_vqs:
-	dev->gone = true;
-	virtiofs_vqs_kill(dev->vqs);
-	cancel_work_sync(&dev->state_work);
-	virtiofs_vqs_put(dev->vqs);
-err_put_dev:
+err_stop:
+	device_stop(dev);
 	kobject_put(&dev->kobj);
 	return err;
 }
@@ -189,19 +217,7 @@ static void virtiofs_remove(struct virtio_device *vdev)
 {
 	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
 
-	/* No mount finds the device any more */
-	device_unlist(dev);
-	scoped_guard(mutex, &dev->lock) {
-		/* A mount that has found it gets no session */
-		dev->gone = true;
-		if (dev->vqs) {
-			/* Stop submissions, reset, end what the device had */
-			virtiofs_vqs_kill(dev->vqs);
-			virtiofs_vqs_put(dev->vqs);
-			dev->vqs = NULL;
-		}
-	}
-	cancel_work_sync(&dev->state_work);
+	device_stop(dev);
 	/* Waits for who uses its files, none of whom waits for the device now */
 	virtiofs_sysfs_del(dev);
 	/* Once, not for each call that will fail */
@@ -296,6 +312,9 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 	ds = kzalloc_obj(*ds);
 	if (!ds)
 		goto err_put_dev;
+	ds->session.tag = dev->tag;
+	ds->session.release = session_release;
+	ds->dev = dev;
 
 	scoped_guard(mutex, &dev->lock) {
 		err = dev->gone ? -ENODEV : device_revive(dev);
@@ -303,17 +322,19 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 			goto err_free_ds;
 		ds->session.vqs = virtiofs_vqs_get(dev->vqs);
 	}
-	ds->session.tag = dev->tag;
-	ds->session.release = session_release;
-	ds->dev = dev;
 	/*
 	 * Not under the device's mutex: a prune may hold this one until somebody
 	 * aborts or removes the device, which takes that.
 	 */
-	scoped_guard(mutex, &dev->sessions_lock)
-		list_add(&ds->node, &dev->sessions);
+	err = mutex_lock_killable(&dev->sessions_lock);
+	if (err)
+		goto err_put_vqs;
+	list_add(&ds->node, &dev->sessions);
+	mutex_unlock(&dev->sessions_lock);
 	return &ds->session;
 
+err_put_vqs:
+	virtiofs_vqs_put(ds->session.vqs);
 err_free_ds:
 	kfree(ds);
 err_put_dev:
@@ -337,6 +358,18 @@ static bool device_has_come(int arrivals)
 	return atomic_read(&virtiofs_arrivals) != arrivals;
 }
 
+/*
+ * As wait_event_killable_timeout(), for a task that does not keep the guest from suspending.  It
+ * has a mutex of the context of its mount, for which no other task waits in earnest.
+ */
+static long device_wait_arrival(int arrivals, long timeout)
+{
+	return ___wait_event(virtiofs_arrival,
+			     ___wait_cond_timeout(device_has_come(arrivals)),
+			     TASK_KILLABLE | TASK_FREEZABLE_UNSAFE, 0, timeout,
+			     __ret = schedule_timeout(__ret));
+}
+
 /* The device, referenced, when it is there; or after a time NULL, or ERR_PTR() */
 static struct virtiofs_device *device_wait(const char *tag, long timeout)
 {
@@ -348,9 +381,7 @@ static struct virtiofs_device *device_wait(const char *tag, long timeout)
 		dev = device_get(tag);
 		if (dev || !timeout)
 			return dev;
-		timeout = wait_event_killable_timeout(virtiofs_arrival,
-						      device_has_come(arrivals),
-						      timeout);
+		timeout = device_wait_arrival(arrivals, timeout);
 		if (timeout < 0)
 			return ERR_PTR(-EINTR);
 	}
@@ -457,15 +488,19 @@ static int virtiofs_freeze(struct virtio_device *vdev)
 /* Somebody has the device's function reset, which ends the session as well */
 static int __maybe_unused virtiofs_reset_prepare(struct virtio_device *vdev)
 {
-	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
+	struct virtiofs_device *dev = device_get_bound(vdev);
 
-	guard(mutex)(&dev->lock);
-	if (dev->vqs)
-		virtiofs_vqs_kill(dev->vqs);
-	dev->gone = true;
-	if (device_has_session(dev))
-		dev_notice(&vdev->dev, "reset while tag <%s> is mounted\n",
-			   dev->tag);
+	if (!dev)
+		return 0;
+	scoped_guard(mutex, &dev->lock) {
+		if (dev->vqs)
+			virtiofs_vqs_kill(dev->vqs);
+		dev->gone = true;
+		if (device_has_session(dev))
+			dev_notice(&vdev->dev, "reset while tag <%s> is mounted\n",
+				   dev->tag);
+	}
+	kobject_put(&dev->kobj);
 	return 0;
 }
 
@@ -477,19 +512,24 @@ static int __maybe_unused virtiofs_reset_prepare(struct virtio_device *vdev)
  */
 static int virtiofs_restore(struct virtio_device *vdev)
 {
-	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
-	int err;
+	struct virtiofs_device *dev = device_get_bound(vdev);
+	int err = 0;
 
 	if (!dev)
 		return 0;
-	guard(mutex)(&dev->lock);
-	dev->gone = false;
-	if (!dev->vqs)
-		return 0;
-	virtiofs_vqs_kill(dev->vqs);
-	err = device_revive(dev);
+	scoped_guard(mutex, &dev->lock) {
+		/* It may have been removed in between, and that is final */
+		if (dev_get_drvdata(&vdev->dev) != dev)
+			break;
+		dev->gone = false;
+		if (!dev->vqs)
+			break;
+		virtiofs_vqs_kill(dev->vqs);
+		err = device_revive(dev);
+	}
 	if (err)
 		dev_err(&vdev->dev, "the device does not start again (%d)\n", err);
+	kobject_put(&dev->kobj);
 	return 0;
 }
 

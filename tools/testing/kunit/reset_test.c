@@ -95,6 +95,38 @@ static void transport_that_cannot_notify_ends_what_was_submitted(struct kunit *t
 	KUNIT_EXPECT_TRUE(test, virtiofs_vqs_are_dead(plain_of(mock)->vqs));
 }
 
+/* A completion may wait for the end of a request in another queue */
+static void kill_completes_what_another_queue_s_worker_waits_for(struct kunit *test)
+{
+	struct mock_device *mock = plain_new(test);
+	struct plain_req *reqs = plain_reqs(mock, 2);
+	struct completion goes_on;
+	struct virtiofs_vqs *vqs;
+	struct mock_chain *chain = kunit_kzalloc(test, sizeof(*chain), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, chain);
+	mock_plug(mock);
+	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
+	vqs = plain_of(mock)->vqs;
+	init_completion(&goes_on);
+	reqs[0].goes_on = &goes_on;
+	virtiofs_vq_submit(&vqs->vq[VIRTIOFS_VQ_HIPRIO], &reqs[0].link);
+	plain_submit(mock, &reqs[1]);
+	KUNIT_ASSERT_TRUE(test, mock_pop(mock, VIRTIOFS_VQ_HIPRIO, chain));
+	mock_answer(mock, VIRTIOFS_VQ_HIPRIO, chain->head,
+		    plain_serve(mock, VIRTIOFS_VQ_HIPRIO, chain));
+
+	virtiofs_vqs_kill_async(vqs);
+	wait_event_timeout(plain_of(mock)->changed,
+			   atomic_read(&reqs[1].ends), 10 * HZ);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&reqs[1].ends));
+	KUNIT_EXPECT_EQ(test, -ECONNABORTED, reqs[1].error);
+	complete(&goes_on);
+	plain_wait(mock, 2);
+	KUNIT_EXPECT_EQ(test, 0, reqs[0].error);
+	flush_work(&vqs->kill_work);
+}
+
 #ifdef CONFIG_PM_SLEEP
 static void mounted_device_is_not_suspended(struct kunit *test)
 {
@@ -119,6 +151,19 @@ static void device_in_no_use_is_suspended_and_comes_back(struct kunit *test)
 	server_mount(mock);
 	expect_truth(mock);
 	server_unmount(server_of(mock));
+}
+
+/* The virtio core takes no device back that is not reset */
+static void device_that_does_not_come_back_is_unbound_reset(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+
+	KUNIT_ASSERT_EQ(test, 0, virtio_device_freeze(&mock->vdev));
+	mock->find_error = -ENOENT;
+	KUNIT_EXPECT_EQ(test, 0, virtio_device_restore(&mock->vdev));
+	device_release_driver(&mock->vdev.dev);
+	KUNIT_EXPECT_EQ(test, VIRTIO_CONFIG_S_ACKNOWLEDGE, mock->status);
+	mock->find_error = 0;
 }
 
 static void device_that_does_not_come_back_is_tried_again(struct kunit *test)
@@ -160,6 +205,20 @@ static void reset_of_the_function_ends_the_session(struct kunit *test)
 #endif
 
 #ifdef VIRTIOFS_HAVE_RESET_METHODS
+/* Who resets a function does not hold the lock under which a driver is bound to its child */
+static void reset_in_the_middle_of_an_unbind_finds_no_device(struct kunit *test)
+{
+	struct mock_device *mock = served_device(test);
+	struct virtio_driver *driver = drv_to_virtio(mock->vdev.dev.driver);
+
+	device_release_driver(&mock->vdev.dev);
+	KUNIT_EXPECT_EQ(test, 0, driver->reset_prepare(&mock->vdev));
+	KUNIT_EXPECT_EQ(test, 0, driver->reset_done(&mock->vdev));
+	KUNIT_EXPECT_FALSE(test, mock->live);
+}
+#endif
+
+#ifdef VIRTIOFS_HAVE_RESET_METHODS
 /* The driver was bound between the two, so nobody told it of the first */
 static void reset_that_was_not_announced_costs_the_queues(struct kunit *test)
 {
@@ -177,6 +236,7 @@ static struct kunit_case reset_cases[] = {
 	KUNIT_CASE(interrupt_after_the_reset_does_no_harm),
 	KUNIT_CASE(reset_by_somebody_else_is_noticed),
 	KUNIT_CASE(transport_that_cannot_notify_ends_what_was_submitted),
+	KUNIT_CASE(kill_completes_what_another_queue_s_worker_waits_for),
 	{}
 };
 
@@ -191,10 +251,12 @@ static struct kunit_case sleep_cases[] = {
 #ifdef CONFIG_PM_SLEEP
 	KUNIT_CASE(mounted_device_is_not_suspended),
 	KUNIT_CASE(device_in_no_use_is_suspended_and_comes_back),
+	KUNIT_CASE(device_that_does_not_come_back_is_unbound_reset),
 	KUNIT_CASE(device_that_does_not_come_back_is_tried_again),
 #endif
 #ifdef VIRTIOFS_HAVE_RESET_METHODS
 	KUNIT_CASE(reset_of_the_function_ends_the_session),
+	KUNIT_CASE(reset_in_the_middle_of_an_unbind_finds_no_device),
 	KUNIT_CASE(reset_that_was_not_announced_costs_the_queues),
 #endif
 	{}

@@ -19,8 +19,16 @@ nap()
 }
 
 claim driver_loads load
-claim share_mounts mount_share
 echo 0 >/sys/module/suspend/parameters/pm_test_delay
+
+mkdir -p /run/nowhere
+mount -t virtiofs -o wait=600 nowhere /run/nowhere >&2 &
+waiter=$!
+sleep 1
+claim guest_takes_a_nap_while_a_mount_waits nap
+kill -9 $waiter
+wait $waiter
+claim share_mounts mount_share
 
 exec 3>/mnt/open
 echo before >&3
