@@ -9,10 +9,12 @@
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
+#include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/statfs.h>
 #include <linux/wait_bit.h>
 
 #include "fuse_conn.h"
@@ -213,6 +215,7 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 static struct super_operations glue_super_ops;
 static int (*glue_fuse_show_options)(struct seq_file *m, struct dentry *root);
 static int (*glue_fuse_sync_fs)(struct super_block *sb, int wait);
+static int (*glue_fuse_statfs)(struct dentry *dentry, struct kstatfs *buf);
 static int (*glue_fuse_write_inode)(struct inode *inode,
 				    struct writeback_control *wbc);
 
@@ -243,6 +246,17 @@ static int glue_sync_fs(struct super_block *sb, int wait)
 	return glue_fuse_sync_fs(sb, wait);
 }
 
+/* The FUSE client would wait for that with the superblock locked */
+static int glue_statfs(struct dentry *dentry, struct kstatfs *buf)
+{
+	struct fuse_conn *fc = get_fuse_conn_super(dentry->d_sb);
+
+	if (virtiofs_init_is_over(glue_conn_of(fc)))
+		return glue_fuse_statfs(dentry, buf);
+	buf->f_type = FUSE_SUPER_MAGIC;
+	return 0;
+}
+
 /*
  * The FUSE client takes itself for the keeper of a directory's times where another file
  * system of the server begins.  It would look for a handle to write them with, but only
@@ -270,6 +284,8 @@ static int glue_override(struct super_block *sb)
 		glue_super_ops.show_options = glue_show_options;
 		glue_fuse_sync_fs = sb->s_op->sync_fs;
 		glue_super_ops.sync_fs = glue_sync_fs;
+		glue_fuse_statfs = sb->s_op->statfs;
+		glue_super_ops.statfs = glue_statfs;
 		glue_fuse_write_inode = sb->s_op->write_inode;
 		glue_super_ops.write_inode = glue_write_inode;
 		virtiofs_cache_override(&glue_super_ops);
@@ -389,6 +405,26 @@ static int glue_check_same(struct fs_context *fsc, struct super_block *sb)
 	return 0;
 }
 
+/* Begin the session, or see whether the mount is as the one before; unlocks the superblock */
+static int glue_get_super(struct fs_context *fsc, struct super_block *sb)
+{
+	struct glue_conn *conn = glue_conn_of(get_fuse_conn_super(sb));
+	int err;
+
+	/* By the end of an older superblock, that sget_fc() has waited for */
+	if (READ_ONCE(conn->session->vqs->state) == VIRTIOFS_KILLED)
+		err = -ERESTARTNOINTR;
+	else if (sb->s_root)
+		err = glue_check_same(fsc, sb);
+	else
+		err = glue_fill_super(sb, fsc);
+	if (err)
+		deactivate_locked_super(sb);
+	else
+		up_write(&sb->s_umount);
+	return err;
+}
+
 /**
  * virtiofs_glue_get_tree() - get the root of a session's file system
  * @fsc: context made by virtiofs_glue_init_fs_context()
@@ -422,26 +458,16 @@ int virtiofs_glue_get_tree(struct fs_context *fsc,
 
 	fsc->s_fs_info = fm;
 	sb = sget_fc(fsc, glue_test_super, set_anon_super_fc);
+	err = PTR_ERR_OR_ZERO(sb);
+	if (!err)
+		err = glue_get_super(fsc, sb);
 	/* Unless a new superblock took it, the mount was of no use */
 	if (fsc->s_fs_info == fm)
 		fuse_mount_destroy(fm);
-	if (IS_ERR(sb))
-		return PTR_ERR(sb);
+	if (err)
+		return err;
 
 	conn = glue_conn_of(get_fuse_conn_super(sb));
-	/* By the end of an older superblock, that sget_fc() has waited for */
-	if (READ_ONCE(conn->session->vqs->state) == VIRTIOFS_KILLED)
-		err = -ERESTARTNOINTR;
-	else if (sb->s_root)
-		err = glue_check_same(fsc, sb);
-	else
-		err = glue_fill_super(sb, fsc);
-	if (err) {
-		deactivate_locked_super(sb);
-		return err;
-	}
-
-	up_write(&sb->s_umount);
 	err = virtiofs_init_wait(fsc, conn);
 	if (err) {
 		deactivate_super(sb);
