@@ -13,6 +13,8 @@ virtiofs-has = $(shell grep -qs -e '$(2)' $(3) && echo -DVIRTIOFS_HAVE_$(1))
 ccflags-y += -I$(src)/include -include $(src)/include/compat.h
 ccflags-y += $(call virtiofs-has,GROUP_CPUS_NUMMASKS,nummasks,\
 	$(srctree)/include/linux/group_cpus.h)
+ccflags-y += $(call virtiofs-has,INODE_STATE,inode_state_read,\
+	$(srctree)/include/linux/fs.h)
 ccflags-y += $(call virtiofs-has,MAP_OPS,virtio_map_ops,\
 	$(srctree)/include/linux/virtio_config.h)
 ccflags-y += $(call virtiofs-has,RESET_METHODS,reset_prepare,\

@@ -249,6 +249,13 @@ int virtiofs_cache_add_sb(struct super_block *sb)
 	return 0;
 }
 
+/* Whoever makes an inode fills it in after others can find it */
+static bool glue_inode_is_new(struct inode *inode)
+{
+	guard(spinlock)(&inode->i_lock);
+	return inode_state_read(inode) & I_NEW;
+}
+
 static int glue_has_nodeid(struct inode *inode, void *nodeid)
 {
 	return get_node_id(inode) == *(u64 *)nodeid;
@@ -261,7 +268,8 @@ static int glue_has_nodeid(struct inode *inode, void *nodeid)
  * @dev: where to go on; 0 at first
  *
  * What lies in a submount has an inode for each place at which that is walked into.
- * Takes none of the FUSE client's locks, as the caller may have some.
+ * Takes none of the FUSE client's locks, as the caller may have some.  Nothing is
+ * cached yet of an inode that is being made, and so it is left out.
  *
  * Context: any but interrupts.  Does not sleep.
  * Return: the next inode, referenced, or NULL if there is no more.
@@ -278,7 +286,7 @@ struct inode *virtiofs_cache_next(struct glue_conn *conn, u64 nodeid,
 		*dev = index + 1;
 		inode = find_inode_rcu(counted->sb, nodeid, glue_has_nodeid,
 				       &nodeid);
-		if (inode && igrab(inode))
+		if (inode && !glue_inode_is_new(inode) && igrab(inode))
 			return inode;
 	}
 	return NULL;

@@ -24,6 +24,14 @@ static bool dirty_is_written(struct fuse_inode *fi)
 	return false;
 }
 
+/* What close() is about to report: it stays for that */
+static int dirty_error(struct address_space *mapping)
+{
+	if (test_bit(AS_ENOSPC, &mapping->flags))
+		return -ENOSPC;
+	return test_bit(AS_EIO, &mapping->flags) ? -EIO : 0;
+}
+
 /*
  * The caller holds the inode's lock, so only stores to a map make more pages dirty, or who has
  * walked into the same submount elsewhere, and has an inode of its own for it.  The
@@ -34,7 +42,6 @@ static int dirty_write_back(struct inode *inode)
 {
 	struct address_space *mapping = inode->i_mapping;
 	struct fuse_inode *fi = get_fuse_inode(inode);
-	errseq_t since = filemap_sample_wb_err(mapping);
 	int err;
 
 	if (wait_event_killable(fi->page_waitq, dirty_is_written(fi)))
@@ -44,7 +51,7 @@ static int dirty_write_back(struct inode *inode)
 		return err;
 	if (wait_event_killable(fi->page_waitq, dirty_is_written(fi)))
 		return -EINTR;
-	return filemap_check_wb_err(mapping, since);
+	return dirty_error(mapping);
 }
 
 /**

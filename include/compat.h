@@ -32,6 +32,10 @@ static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 	kzalloc(sizeof(obj), compat_gfp(0, ##__VA_ARGS__, GFP_KERNEL))
 #endif
 
+#ifndef VIRTIOFS_HAVE_INODE_STATE
+#define inode_state_read(inode)	((inode)->i_state)
+#endif
+
 /* Methods of a virtio driver for a reset of its device by the transport */
 #ifdef VIRTIOFS_HAVE_RESET_METHODS
 #define VIRTIOFS_RESET_METHODS(prepare, done)				\
