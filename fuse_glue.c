@@ -131,6 +131,20 @@ void virtiofs_req_keep(struct fuse_req *req, struct fuse_args *args, void *copy)
 }
 
 /**
+ * virtiofs_req_kept() - the arguments of a FLUSH or RELEASE that does without its caller
+ * @req: a request that the device does not have yet
+ *
+ * Context: any.
+ * Return: the first of them, or NULL if the caller has them.
+ */
+const void *virtiofs_req_kept(struct fuse_req *req)
+{
+	if (!glue_sub_of(req)->orphan)
+		return NULL;
+	return glue_big(req) + sizeof(req->in.h);
+}
+
+/**
  * virtiofs_req_free() - free what a request had besides its buf
  * @req: a request that the device does not have
  *
@@ -510,7 +524,7 @@ static void glue_send_forget_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 static void glue_submit_sync(struct glue_conn *conn, struct virtiofs_vq *vq,
 			     struct fuse_req *req)
 {
-	bool exiting = current->flags & PF_EXITING;
+	bool exiting = virtiofs_leave_is_exiting(req);
 	struct virtiofs_waiter waiter;
 
 	if (virtiofs_poll_submit(conn, vq, req, &waiter))

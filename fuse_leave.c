@@ -68,10 +68,13 @@ struct glue_handle {
  * @modifies: the inodes that it modifies, or 0
  * @handles: the handles that it uses or gives back
  * @releases: it gives them back
- * @locks: it waits for a lock
- * @returned: the device has returned it; modifications are not held any more
- * @released: its handle was given back meanwhile
- * @parked: @work waits for that
+ * @owner: whose lock it asks for, or 0; the server's name for that
+ * @flock: that is one of flock(2)
+ * @locks: the device has not said yet whether there is that lock
+ * @returned: modifications are not held any more
+ * @closed: its owner has closed the file meanwhile
+ * @dropped: the server drops the lock, so it is not given back
+ * @parked: @work waits for either
  * @held: requests that must not overtake it
  * @forgets: the same for FORGETs
  * @left: the caller is gone; set once, under the lock of the queue that has @req
@@ -80,7 +83,7 @@ struct glue_handle {
  * @nr: number of @folios
  * @folios: memory that the device may still use, referenced
  *
- * Made for a caller that is about to go, freed by @work.  @node, and from @returned to
+ * Made for a caller that is about to go, freed by @work.  @node, and from @locks to
  * @forgets, are under the connection's lock.
  */
 struct glue_orphan {
@@ -97,9 +100,12 @@ struct glue_orphan {
 	u64 modifies[GLUE_MODIFIES];
 	struct glue_handle handles[GLUE_HANDLES];
 	bool releases;
+	u64 owner;
+	bool flock;
 	bool locks;
 	bool returned;
-	bool released;
+	bool closed;
+	bool dropped;
 	bool parked;
 	struct virtiofs_fifo held;
 	struct fuse_forget_link *forgets;
@@ -180,10 +186,16 @@ static void glue_forget_entries(struct glue_orphan *orphan)
 	kvfree(entries);
 }
 
-/* The inodes that a request modifies, as far as it names them */
-static void glue_modified(struct fuse_req *req, u64 inodes[GLUE_MODIFIES])
+/* The first argument of a request that is about to be submitted */
+static const void *glue_first_arg(struct fuse_req *req)
 {
-	const void *arg = req->args->in_args[0].value;
+	return virtiofs_req_kept(req) ?: req->args->in_args[0].value;
+}
+
+/* The inodes that a request with the first argument @arg modifies, as far as it names them */
+static void glue_modified(struct fuse_req *req, const void *arg,
+			  u64 inodes[GLUE_MODIFIES])
+{
 
 	inodes[0] = 0;
 	inodes[1] = 0;
@@ -223,11 +235,10 @@ static void glue_modified(struct fuse_req *req, u64 inodes[GLUE_MODIFIES])
 	inodes[0] = req->in.h.nodeid;
 }
 
-/* The handles that a request uses or gives back */
-static void glue_find_handles(struct fuse_req *req,
+/* The handles that it uses or gives back */
+static void glue_find_handles(struct fuse_req *req, const void *arg,
 			      struct glue_handle handles[GLUE_HANDLES])
 {
-	const void *arg = req->args->in_args[0].value;
 	const struct fuse_copy_file_range_in *copy = arg;
 	const struct fuse_getattr_in *getattr = arg;
 	const struct fuse_setattr_in *setattr = arg;
@@ -235,6 +246,7 @@ static void glue_find_handles(struct fuse_req *req,
 	memset(handles, 0, GLUE_HANDLES * sizeof(*handles));
 	switch (req->in.h.opcode) {
 	case FUSE_GETATTR:
+	case FUSE_STATX: /* Begins as it does */
 		if (!(getattr->getattr_flags & FUSE_GETATTR_FH))
 			return;
 		handles[0].fh = getattr->fh;
@@ -265,6 +277,7 @@ static void glue_find_handles(struct fuse_req *req,
 	case FUSE_FALLOCATE:
 	case FUSE_LSEEK:
 	case FUSE_IOCTL:
+	case FUSE_POLL:
 		/* All of their arguments begin with it */
 		handles[0].fh = *(const u64 *)arg;
 		break;
@@ -272,6 +285,17 @@ static void glue_find_handles(struct fuse_req *req,
 		return;
 	}
 	handles[0].nodeid = req->in.h.nodeid;
+}
+
+/* Whose lock a request asks for, or 0; and whether that is one of flock(2) */
+static u64 glue_lock_owner(struct fuse_req *req, bool *flock)
+{
+	const struct fuse_lk_in *in = req->args->in_args[0].value;
+
+	if (req->in.h.opcode != FUSE_SETLK && req->in.h.opcode != FUSE_SETLKW)
+		return 0;
+	*flock = in->lk_flags & FUSE_LK_FLOCK;
+	return in->owner;
 }
 
 static bool glue_is_release(struct fuse_req *req)
@@ -294,28 +318,37 @@ static bool glue_modifies_any(const struct glue_orphan *orphan,
 	return false;
 }
 
-/* The handle is about to be given back; under the connection's lock */
-static void glue_orphan_unpark(struct glue_orphan *orphan)
+/*
+ * The file of a lock is closed by its owner.  @dropped: the server drops the lock with that.
+ * Under the connection's lock.
+ */
+static void glue_orphan_closed(struct glue_orphan *orphan, bool dropped)
 {
-	orphan->released = true;
+	orphan->closed = true;
+	orphan->dropped |= dropped;
 	if (!orphan->parked)
 		return;
 	orphan->parked = false;
 	queue_work(virtiofs_end_wq, &orphan->work);
 }
 
-/* Does a RELEASE give back what an orphan uses?  Its caller may have gone while it was held. */
+/* Is a FLUSH the end of all locks that the owner of an orphan's has of the inode? */
+static bool glue_flushes(struct fuse_req *req, const struct glue_orphan *orphan)
+{
+	const struct fuse_flush_in *in = glue_first_arg(req);
+
+	return orphan->owner && orphan->nodeid == req->in.h.nodeid &&
+	       orphan->owner == in->lock_owner;
+}
+
+/* Does a RELEASE give back what an orphan uses? */
 static bool glue_gives_back(struct fuse_req *req,
 			    const struct glue_orphan *orphan)
 {
-	struct glue_orphan *left = glue_sub_of(req)->orphan;
 	struct glue_handle handles[GLUE_HANDLES];
 	unsigned int i;
 
-	if (left)
-		memcpy(handles, left->handles, sizeof(handles));
-	else
-		glue_find_handles(req, handles);
+	glue_find_handles(req, glue_first_arg(req), handles);
 	for (i = 0; i < GLUE_HANDLES; i++) {
 		if (orphan->handles[i].nodeid == handles[0].nodeid &&
 		    orphan->handles[i].fh == handles[0].fh)
@@ -324,27 +357,49 @@ static bool glue_gives_back(struct fuse_req *req,
 	return false;
 }
 
-/* Does a RELEASE that has a caller give back a lock of flock(2)? */
+/* Does a RELEASE give back a lock of flock(2)? */
 static bool glue_unlocks(struct fuse_req *req)
 {
-	const struct fuse_release_in *in = req->args->in_args[0].value;
+	const struct fuse_release_in *in = glue_first_arg(req);
 
-	return !glue_sub_of(req)->orphan &&
-	       in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK;
+	return in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK;
+}
+
+/*
+ * May a RELEASE overtake @orphan, which uses its handle?  It may if it has a place that the unlock
+ * needs, or gives back a lock of flock(2) that the orphan may wait for.  Then the lock, if
+ * it comes at all, goes with the handle.
+ */
+static bool glue_passes(struct fuse_req *req, const struct glue_orphan *orphan)
+{
+	return test_bit(FR_BACKGROUND, &req->flags) ||
+	       (orphan->locks && orphan->flock && glue_unlocks(req));
+}
+
+/* Is the file of an orphan's lock closed with @req?  Under the connection's lock. */
+static void glue_see_close(struct glue_orphan *orphan, struct fuse_req *req)
+{
+	switch (req->in.h.opcode) {
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		if (glue_gives_back(req, orphan))
+			glue_orphan_closed(orphan, orphan->flock &&
+					   glue_unlocks(req));
+		break;
+	case FUSE_FLUSH:
+		if (glue_flushes(req, orphan))
+			glue_orphan_closed(orphan, !orphan->locks);
+	}
 }
 
 /* Must @req wait for @orphan?  Under the connection's lock. */
-static bool glue_holds(struct glue_orphan *orphan, struct fuse_req *req,
+static bool glue_holds(const struct glue_orphan *orphan, struct fuse_req *req,
 		       const u64 modifies[GLUE_MODIFIES])
 {
 	if (!glue_is_release(req))
 		return !orphan->returned && glue_modifies_any(orphan, modifies);
-	if (orphan->releases || !glue_gives_back(req, orphan))
-		return false;
-	glue_orphan_unpark(orphan);
-	/* It would have a place that the unlock needs, or a lock that the orphan waits for */
-	return !test_bit(FR_BACKGROUND, &req->flags) &&
-	       !(orphan->locks && glue_unlocks(req));
+	return !orphan->releases && glue_gives_back(req, orphan) &&
+	       !glue_passes(req, orphan);
 }
 
 static bool glue_hold(struct glue_conn *conn, struct fuse_req *req,
@@ -353,8 +408,10 @@ static bool glue_hold(struct glue_conn *conn, struct fuse_req *req,
 	struct glue_orphan *orphan;
 	u64 modifies[GLUE_MODIFIES];
 
-	glue_modified(req, modifies);
+	glue_modified(req, glue_first_arg(req), modifies);
 	scoped_guard(spinlock, &conn->lock) {
+		list_for_each_entry(orphan, &conn->orphans, node)
+			glue_see_close(orphan, req);
 		list_for_each_entry(orphan, &conn->orphans, node) {
 			if (orphan == but || !glue_holds(orphan, req, modifies))
 				continue;
@@ -491,17 +548,19 @@ static void glue_orphan_unlist(struct glue_orphan *orphan)
 }
 
 /*
- * A lock of flock(2) belongs to the open file.  One that comes late stays with that, as it does
- * when a caller gets it and dies, until the file is closed: others may have it open.
+ * A lock belongs to an open file or to a process, which may be more than the task that
+ * was killed.  So one that comes late stays, as it does when a caller gets it and dies, until
+ * its owner closes the file.  It is given back by us if the server does not drop it then.
  */
 static bool glue_orphan_park(struct glue_orphan *orphan)
 {
-	if (orphan->late.opcode != FUSE_SETLK ||
-	    !(orphan->late.lk.lk_flags & FUSE_LK_FLOCK))
+	if (orphan->late.opcode != FUSE_SETLK)
 		return false;
 	/* As soon as it is parked, somebody else may have its work go on */
 	scoped_guard(spinlock, &orphan->conn->lock) {
-		orphan->parked = !orphan->released;
+		if (orphan->dropped)
+			orphan->late.opcode = 0;
+		orphan->parked = !orphan->closed;
 		return orphan->parked;
 	}
 	return false;
@@ -602,6 +661,9 @@ void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 				    first + args->out_args[0].size);
 	}
 	virtiofs_req_free(req);
+	/* From here on it has the lock, or will not get it */
+	scoped_guard(spinlock, &orphan->conn->lock)
+		orphan->locks = false;
 	/* An unlock goes before the RELEASE of the handle */
 	if (orphan->late.opcode != FUSE_SETLK)
 		glue_orphan_release(orphan, false);
@@ -678,6 +740,31 @@ static bool glue_may_keep_pages(struct fuse_args *args, struct task_struct *task
 }
 
 /*
+ * With writeback caching the FUSE client knows sizes better than the server.  It would
+ * not notice what comes of a request that it takes for interrupted.
+ */
+static bool glue_must_know_size(struct glue_conn *conn, struct fuse_req *req)
+{
+	const void *arg = req->args->in_args[0].value;
+
+	if (!conn->fc->writeback_cache)
+		return false;
+	switch (req->in.h.opcode) {
+	case FUSE_SETATTR:
+		return ((const struct fuse_setattr_in *)arg)->valid & FATTR_SIZE;
+	case FUSE_OPEN:
+		return ((const struct fuse_open_in *)arg)->flags & O_TRUNC;
+	case FUSE_WRITE:
+	case FUSE_FALLOCATE:
+	case FUSE_COPY_FILE_RANGE:
+	case 53: /* FUSE_COPY_FILE_RANGE_64 */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
  * May the caller of @req go?  Called by the caller, or, for direct I/O, under the
  * lock of the queue that has @req: then the device has not returned it, and its
  * arguments are there.
@@ -699,7 +786,7 @@ static bool glue_may_leave(struct glue_conn *conn, struct fuse_req *req)
 	guard(rcu)();
 	if (test_bit(FR_BACKGROUND, &req->flags))
 		task = glue_killed_waiter(conn, req);
-	if (!task)
+	if (!task || glue_must_know_size(conn, req))
 		return false;
 	return !(args->in_pages || args->out_pages) ||
 	       glue_may_keep_pages(args, task);
@@ -712,6 +799,8 @@ static bool glue_may_leave(struct glue_conn *conn, struct fuse_req *req)
  * @background: it is, and so its arguments are there only under a lock
  * @modifies: see struct glue_orphan
  * @handles: the same
+ * @owner: the same
+ * @flock: the same
  * @nr_pages: number of its pages
  *
  * What an orphan has to be made for, while the arguments of the request are known
@@ -723,6 +812,8 @@ struct glue_leaver {
 	bool background;
 	u64 modifies[GLUE_MODIFIES];
 	struct glue_handle handles[GLUE_HANDLES];
+	u64 owner;
+	bool flock;
 	unsigned int nr_pages;
 };
 
@@ -730,13 +821,15 @@ static void glue_leaver_init(struct glue_leaver *leaver, struct fuse_req *req)
 {
 	struct fuse_args *args = req->args;
 	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
+	const void *arg = args->in_args[0].value;
 
 	leaver->req = req;
 	leaver->background = test_bit(FR_BACKGROUND, &req->flags);
 	leaver->nr_pages = args->in_pages || args->out_pages ?
 			   glue_nr_pages(ap) : 0;
-	glue_modified(req, leaver->modifies);
-	glue_find_handles(req, leaver->handles);
+	glue_modified(req, arg, leaver->modifies);
+	glue_find_handles(req, arg, leaver->handles);
+	leaver->owner = glue_lock_owner(req, &leaver->flock);
 }
 
 /*
@@ -777,7 +870,9 @@ static struct glue_orphan *glue_orphan_new(struct glue_leaver *leaver)
 	memcpy(orphan->modifies, leaver->modifies, sizeof(orphan->modifies));
 	memcpy(orphan->handles, leaver->handles, sizeof(orphan->handles));
 	orphan->releases = glue_is_release(leaver->req);
-	orphan->locks = leaver->req->in.h.opcode == FUSE_SETLKW;
+	orphan->owner = leaver->owner;
+	orphan->flock = leaver->flock;
+	orphan->locks = leaver->owner;
 	fifo_init(&orphan->held);
 	return orphan;
 }
@@ -992,6 +1087,22 @@ void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req)
 }
 
 /**
+ * virtiofs_leave_is_exiting() - is virtiofs_leave_exiting() for the caller of a request?
+ * @req: a request that its caller will wait for
+ *
+ * No signal ends the wait of a task that exits, nor that of the kernel's worker which closes
+ * files for all file systems.
+ *
+ * Context: the caller.
+ * Return: true if it is.
+ */
+bool virtiofs_leave_is_exiting(struct fuse_req *req)
+{
+	return current->flags & PF_EXITING ||
+	       (current->flags & PF_KTHREAD && glue_is_release(req));
+}
+
+/**
  * virtiofs_leave_held() - a request is held that was about to be submitted
  * @conn: the connection
  * @req: the request, with a reference of the caller if that waits for it
@@ -1009,7 +1120,7 @@ void virtiofs_leave_held(struct glue_conn *conn, struct fuse_req *req)
 		while (!glue_is_finished(req) && !glue_leave_own(conn, req))
 			wait_event_timeout(req->waitq, glue_is_finished(req),
 					   GLUE_LEAVE_PERIOD);
-	} else if (current->flags & PF_EXITING) {
+	} else if (virtiofs_leave_is_exiting(req)) {
 		virtiofs_leave_exiting(conn, req);
 	}
 }
@@ -1085,7 +1196,7 @@ void virtiofs_leave_wait(struct glue_conn *conn)
 	/* No RELEASE will come, with which locks would be given back */
 	scoped_guard(spinlock, &conn->lock) {
 		list_for_each_entry(orphan, &conn->orphans, node)
-			glue_orphan_unpark(orphan);
+			glue_orphan_closed(orphan, false);
 	}
 	wait_var_event(&conn->nr_orphans, !atomic_read(&conn->nr_orphans));
 }

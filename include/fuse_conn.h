@@ -154,6 +154,7 @@ int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
 void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
 			 struct virtiofs_buf *buf);
 void virtiofs_req_keep(struct fuse_req *req, struct fuse_args *args, void *copy);
+const void *virtiofs_req_kept(struct fuse_req *req);
 void virtiofs_req_free(struct fuse_req *req);
 void virtiofs_conn_send_forget(struct glue_conn *conn,
 			       struct fuse_forget_link *link);
@@ -178,6 +179,7 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);
 
 /* fuse_leave.c: callers that do not wait */
 void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);
+bool virtiofs_leave_is_exiting(struct fuse_req *req);
 void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req);
 void virtiofs_leave_killed(struct work_struct *work);
 bool virtiofs_leave_hold(struct glue_conn *conn, struct fuse_req *req);

@@ -89,6 +89,7 @@ int fuse_getlk(struct request *req);
 int fuse_setlk(struct request *req);
 int fuse_setlkw(struct request *req);
 void locks_release(struct request *req, uint64_t owner, bool flock);
+void locks_close(struct request *req, uint64_t fh);
 void locks_reset(void);
 unsigned long locks_count(void);
 

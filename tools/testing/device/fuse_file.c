@@ -114,6 +114,7 @@ int fuse_release(struct request *req)
 
 	if (in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK)
 		locks_release(req, in->lock_owner, true);
+	locks_close(req, in->fh);
 	handle_release(req, in->fh);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include "fuse.h"
+#include "handle.h"
 #include "inode.h"
 #include "park.h"
 
@@ -18,6 +19,7 @@
  * @link: in the list of all
  * @nodeid: what is locked
  * @owner: the guest's name for who has it
+ * @fh: the handle with which it was taken
  * @flock: a flock, else a POSIX lock; the two know nothing of each other
  * @start: first byte
  * @end: last byte
@@ -28,6 +30,7 @@ struct lock {
 	struct list link;
 	uint64_t nodeid;
 	uint64_t owner;
+	uint64_t fh;
 	bool flock;
 	uint64_t start;
 	uint64_t end;
@@ -47,6 +50,7 @@ static struct lock wanted(const struct request *req)
 	return (struct lock){
 		.nodeid = req->in->nodeid,
 		.owner = in->owner,
+		.fh = in->fh,
 		.flock = flock,
 		.start = flock ? 0 : in->lk.start,
 		.end = flock ? UINT64_MAX : in->lk.end,
@@ -185,8 +189,13 @@ static bool is_sane(const struct lock *lock)
 
 static int set_wanted(struct request *req, bool wait)
 {
+	const struct fuse_lk_in *in = req->arg;
+	struct handle *handle = handle_get(req, in->fh);
 	struct lock new = wanted(req);
 
+	if (!handle)
+		return -EBADF;
+	handle_put(handle);
 	return is_sane(&new) ? set_lock(req, &new, wait) : -EINVAL;
 }
 
@@ -217,6 +226,32 @@ void locks_release(struct request *req, uint64_t owner, bool flock)
 	};
 
 	set_lock(req, &all, false);
+}
+
+/**
+ * locks_close() - a handle goes, and with it the locks of its open file (F_OFD_SETLK)
+ * @req: request that says so
+ * @fh: the handle
+ *
+ * Flocks are only given back by name, to see whether the guest does.
+ */
+void locks_close(struct request *req, uint64_t fh)
+{
+	struct list granted = LIST_INIT(granted);
+	struct list *pos, *after;
+
+	pthread_mutex_lock(&mutex);
+	list_for_each_safe(pos, after, &locks) {
+		struct lock *lock = container_of(pos, struct lock, link);
+
+		if (lock->flock || lock->fh != fh)
+			continue;
+		list_del(pos);
+		free(lock);
+	}
+	park_take_granted(req->inode, grant, &granted);
+	pthread_mutex_unlock(&mutex);
+	finish_granted(&granted);
 }
 
 /**

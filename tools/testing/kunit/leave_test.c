@@ -42,6 +42,7 @@ struct held {
  * struct server - a server with the files "2", "3", ..., which are its inodes
  * @mnt: the mount
  * @keep: opcode of the requests that it keeps
+ * @flags: of FUSE_INIT
  * @nr: number of requests in @held
  * @held: those that it has kept, as they came
  * @changed: woken when one more has come
@@ -49,6 +50,7 @@ struct held {
 struct server {
 	struct vfsmount *mnt;
 	u32 keep;
+	u32 flags;
 	unsigned int nr;
 	struct held held[HELD];
 	wait_queue_head_t changed;
@@ -93,12 +95,13 @@ static s64 reply(struct mock_chain *chain, u64 unique, int error,
 	return written;
 }
 
-static s64 reply_init(struct mock_chain *chain, u64 unique)
+static s64 reply_init(struct mock_chain *chain, u64 unique, u32 flags)
 {
 	struct fuse_init_out init = {
 		.major = FUSE_KERNEL_VERSION,
 		.minor = FUSE_KERNEL_MINOR_VERSION,
 		.max_write = PAGE_SIZE,
+		.flags = flags,
 	};
 
 	return reply(chain, unique, 0, &init, sizeof(init));
@@ -144,13 +147,14 @@ static s64 reply_read(struct mock_chain *chain, const struct fuse_in_header *in)
 	return reply(chain, in->unique, 0, bytes, sizeof(bytes));
 }
 
-static s64 server_reply(struct mock_chain *chain, const struct fuse_in_header *in)
+static s64 server_reply(struct server *server, struct mock_chain *chain,
+			const struct fuse_in_header *in)
 {
 	struct fuse_open_out open = { .open_flags = FOPEN_DIRECT_IO };
 
 	switch (in->opcode) {
 	case FUSE_INIT:
-		return reply_init(chain, in->unique);
+		return reply_init(chain, in->unique, server->flags);
 	case FUSE_LOOKUP:
 		return reply_lookup(chain, in);
 	case FUSE_GETATTR:
@@ -181,7 +185,7 @@ static s64 server_serve(struct mock_device *mock, unsigned int index,
 
 	mock_read(chain, &in, sizeof(in));
 	if (in.opcode != server->keep || WARN_ON_ONCE(server->nr == HELD))
-		return server_reply(chain, &in);
+		return server_reply(server, chain, &in);
 	held = &server->held[server->nr++];
 	held->chain = *chain;
 	held->index = index;
@@ -197,7 +201,7 @@ static void server_unmount(void *data)
 	kern_unmount(server->mnt);
 }
 
-static struct mock_device *mounted_device(struct kunit *test, u32 keep)
+static struct mock_device *mounted_with(struct kunit *test, u32 keep, u32 flags)
 {
 	struct server *server = kunit_kzalloc(test, sizeof(*server), GFP_KERNEL);
 	struct file_system_type *type = get_fs_type(TAG);
@@ -207,6 +211,7 @@ static struct mock_device *mounted_device(struct kunit *test, u32 keep)
 	KUNIT_ASSERT_NOT_NULL(test, type);
 	module_put(type->owner);
 	server->keep = keep;
+	server->flags = flags;
 	init_waitqueue_head(&server->changed);
 	mock = mock_new(test, VIRTIO_ID_FS);
 	strscpy_pad(mock->config.tag, TAG);
@@ -218,6 +223,11 @@ static struct mock_device *mounted_device(struct kunit *test, u32 keep)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, server->mnt);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action(test, server_unmount, server));
 	return mock;
+}
+
+static struct mock_device *mounted_device(struct kunit *test, u32 keep)
+{
+	return mounted_with(test, keep, 0);
 }
 
 static int caller_run(void *data)
@@ -273,7 +283,7 @@ static void answer(struct mock_device *mock, unsigned int nr)
 {
 	struct server *server = mock->private;
 	struct held *held = &server->held[nr];
-	s64 len = server_reply(&held->chain, &held->in);
+	s64 len = server_reply(server, &held->chain, &held->in);
 
 	mock_answer(mock, held->index, held->chain.head, len);
 }
@@ -328,6 +338,11 @@ static int change_mode(struct file *file)
 	return err;
 }
 
+static int truncate(struct file *file)
+{
+	return vfs_truncate(&file->f_path, 1);
+}
+
 /* A caller that was killed has left a modification of "2" to the device */
 static void leave_modification(struct mock_device *mock, struct caller *caller)
 {
@@ -358,6 +373,23 @@ static void killed_caller_leaves_what_has_no_payload(struct kunit *test)
 
 	leave_modification(mock, new_callers(test));
 	answer(mock, 0);
+}
+
+/* With writeback caching the FUSE client asks no server for the size */
+static void killed_caller_waits_for_a_size_that_only_it_would_know(struct kunit *test)
+{
+	struct mock_device *mock = mounted_with(test, FUSE_SETATTR, FUSE_WRITEBACK_CACHE);
+	struct caller *callers = new_callers(test);
+
+	leave_modification(mock, &callers[0]);
+	answer(mock, 0);
+	call(mock, &callers[1], "3", truncate);
+	expect_held(mock, 2);
+	send_sig(SIGKILL, callers[1].task, 1);
+	KUNIT_EXPECT_EQ(test, 0, wait_for_completion_timeout(&callers[1].left,
+							     A_WHILE));
+	answer(mock, 1);
+	expect_result(mock, &callers[1], 0);
 }
 
 static void modification_waits_for_what_was_left_of_the_last(struct kunit *test)
@@ -416,6 +448,7 @@ static void removal_completes_a_modification_that_waits(struct kunit *test)
 static struct kunit_case leave_cases[] = {
 	KUNIT_CASE(killed_reader_does_not_leave_its_stack_to_the_device),
 	KUNIT_CASE(killed_caller_leaves_what_has_no_payload),
+	KUNIT_CASE(killed_caller_waits_for_a_size_that_only_it_would_know),
 	KUNIT_CASE(modification_waits_for_what_was_left_of_the_last),
 	KUNIT_CASE(modification_of_another_inode_does_not_wait),
 	KUNIT_CASE(modification_that_waits_can_be_killed),

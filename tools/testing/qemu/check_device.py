@@ -101,6 +101,14 @@ def device_late(test):
                                          options=["--timeout", "3600"]), smp=2)
 
 
+@scenario("device-dirty")
+def device_dirty(test):
+    share = DeviceShare("myfs", test.directory(), queues=1,
+                        options=["--timeout", "0", "--writeback"])
+    run(test, "device-dirty", share, smp=2,
+        env={"expect_log": "lost file I/O error report|Buffer I/O error"})
+
+
 @scenario("device-owner")
 def device_owner(test):
     share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
@@ -122,6 +130,8 @@ def device_submounts(test):
     with tmpfs(share.directory + "/sub", "size=4m"):
         with open(share.directory + "/sub/file", "wb") as file:
             file.write(random.Random(6).randbytes(300000))
+        with open(share.directory + "/sub/sparse", "wb") as file:
+            file.truncate(1 << 20)
         run(test, "device-submounts", share, smp=2,
             env={"expect_log": "lost file I/O error report|Buffer I/O error|oom_reaper"})
 

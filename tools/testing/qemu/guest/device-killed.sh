@@ -93,6 +93,16 @@ for op in FLUSH RELEASE; do
 	host device myfs honest >&2
 done
 
+# The kernel closes files for all file systems in one thread, one after another.
+host device myfs fault "op=RELEASE count=all hold" >&2
+asked=$(host device myfs counter op.RELEASE)
+claim file_is_left_to_the_kernel /device/inflight /mnt/1
+claim the_kernel_closes_it host device myfs wait op.RELEASE $((asked + 1))
+claim another_is_left_to_the_kernel /device/inflight /mnt/2
+claim it_waits_for_no_server host device myfs wait op.RELEASE $((asked + 2))
+host device myfs release >&2
+host device myfs honest >&2
+
 # Those that have not reached the ring, too.
 asked=$(host device myfs counter queue.1.requests)
 claim queue_stalls host device myfs stall 1

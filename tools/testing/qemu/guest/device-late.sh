@@ -81,6 +81,34 @@ handles()
 	goes_on read
 	claim handle_is_given_back_then host device myfs wait op.RELEASE $((before + 1))
 
+	# ... both of them, if it copies
+	before=$(count RELEASE)
+	asked=$(count COPY_FILE_RANGE)
+	claim file_is_copied /device/range copy 4096 /mnt/1 /mnt/work/file
+	[ "$(count COPY_FILE_RANGE)" -gt "$asked" ] || op64=_64
+	claim copier_gives_back_both host device myfs wait op.RELEASE $((before + 2))
+	before=$(count RELEASE)
+	kill_while_held "COPY_FILE_RANGE$op64" copy /device/range copy 4096 /mnt/1 /mnt/work/file
+	sleep 1
+	claim_equal neither_is_given_back_before_it_is_copied "$(count RELEASE)" "$before"
+	goes_on copy
+	claim both_are_given_back_then host device myfs wait op.RELEASE $((before + 2))
+
+	# ... of a process that is gone when its lock comes, while its parent has the file
+	exec 8<>/mnt/work/file
+	host device myfs stall "$queue" >&2
+	taskset 1 /device/lock take write 8 &
+	pid=$!
+	claim lock_is_asked_for soon in_flight
+	# It closes the file by another queue
+	taskset -p 2 $pid >/dev/null
+	kill -9 $pid
+	claim asker_is_killed soon ended $pid
+	wait $pid
+	host device myfs resume "$queue" >&2
+	claim lock_of_a_dead_process_is_given_back soon /device/lock try write /mnt/work/file
+	exec 8<&-
+
 	# ... of an open file that others have as well; the server does not hear of signals
 	host device myfs stall 0 >&2
 	exec 9</mnt/8
@@ -110,6 +138,25 @@ handles()
 	wait $holder
 	claim both_handles_are_given_back host device myfs wait op.RELEASE $((before + 2))
 	claim lock_is_given_back soon flock -n -x /mnt/9 true
+
+	# ... of an open file in which another process has the lock that it was to replace
+	/device/lock hold read /mnt/10 >/run/holder &
+	holder=$!
+	claim lock_is_shared_by_open_files soon grep -q . /run/holder
+	asked=$(count SETLKW)
+	/device/lock upgrade /mnt/10 >/run/upgrader &
+	upgrader=$!
+	claim upgrade_is_waited_for host device myfs wait op.SETLKW $((asked + 1))
+	pid=$(cat /run/upgrader)
+	kill -9 "$pid"
+	claim upgrader_is_killed soon ended "$pid"
+	kill $holder
+	wait $holder
+	sleep 2
+	claim_refused open_file_is_still_locked '' /device/lock try write /mnt/10
+	kill $upgrader
+	wait $upgrader
+	claim its_lock_is_gone_with_it soon /device/lock try write /mnt/10
 	host device myfs resume 0 >&2
 }
 
