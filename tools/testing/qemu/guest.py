@@ -208,6 +208,7 @@ class Guest:
             "stop-daemon": self.host_stop_daemon,
             "cont-daemon": self.host_cont_daemon,
             "pause-daemon": self.host_pause_daemon,
+            "pause-guest": self.host_pause_guest,
             "restart-daemon": self.host_restart_daemon,
             "unplug": self.host_unplug,
             "plug": self.host_plug,
@@ -440,6 +441,11 @@ class Guest:
         index, share = self.share(tag)
         share.stop(patience=0)
         self.start_share(index, share)
+
+    def host_pause_guest(self, seconds):
+        """Stops the machine for some seconds, while its clock goes on."""
+        self.process.send_signal(signal.SIGSTOP)
+        threading.Timer(float(seconds), self.process.send_signal, [signal.SIGCONT]).start()
 
     def monitor(self, command, **arguments):
         if not self.qmp:

@@ -58,6 +58,14 @@ kept()
 	claim "$1: share_mounts_again" mount_share myfs /run/again
 	claim_equal "$1: submount_is_served_beside_it" "$(file_of /run/kept)" "$wanted"
 	claim_equal "$1: and_in_it" "$(file_of /run/again/sub)" "$wanted"
+	/device/range store 500000 /run/again/sub/sparse >/run/stored &
+	pid=$!
+	claim "$1: byte_is_stored_in_it" soon grep -q stored /run/stored
+	claim_equal "$1: which_is_found_beside_it" \
+		"$(/device/range data 0 /run/kept/sparse)" 499712
+	kill $pid
+	wait $pid
+	claim "$1: sparse_file_is_empty_again" host sh 'truncate -s 0 sub/sparse; truncate -s 1M sub/sparse'
 	claim "$1: it_goes" umount "$1"
 	claim_equal "$1: the_other_is_served" "$(file_of "$2")" "$wanted"
 	claim_equal "$1: session_has_not_ended" "$(host device myfs counter op.DESTROY)" \

@@ -43,6 +43,24 @@ claim new_mount_is_served stat -f /run/again
 claim_refused left_mount_is_not 'not connected' stat -f .
 cd / || exit 1
 
+claim new_mount_unmounts umount /run/again
+
+# A host that sleeps, and whose clock does not.
+claim share_mounts_for_a_host_that_sleeps mount -t virtiofs -o timeout=10 myfs /run/again
+asked=$(host device myfs counter op.STATFS)
+claim device_is_about_to_answer host device myfs fault op=STATFS hold
+stat -f /run/again >/run/said 2>&1 &
+pid=$!
+claim device_has_it host device myfs wait op.STATFS $((asked + 1))
+begin=$(cut -d . -f 1 /proc/uptime)
+claim machine_sleeps host pause-guest 20
+host device myfs release >&2
+claim time_has_passed test $(($(cut -d . -f 1 /proc/uptime) - begin)) -ge 20
+claim answer_after_the_sleep_is_good wait $pid
+host device myfs honest >&2
+sleep 2
+claim_equal state_is_running_after_the_sleep "$(cat /sys/fs/virtiofs/*/state)" running
+
 claim lock_is_taken flock /run/again/1 true
 claim waiting_for_a_lock_is_no_fault host device myfs fault op=SETLKW hold
 claim share_unmounts umount /run/again
