@@ -23,8 +23,8 @@ ccflags-y += $(call virtiofs-has,WQ_PERCPU,WQ_PERCPU,\
 	$(srctree)/include/linux/workqueue.h)
 
 # The FUSE client's private headers are for these files alone.
-glue-objs := fuse_glue.o fuse_end.o fuse_init.o fuse_interrupt.o fuse_leave.o fuse_watch.o \
-	fuse_cache.o fuse_dirty.o fuse_poll.o fuse_stats.o fuse_mount.o
+glue-objs := fuse_glue.o $(addprefix fuse/,req.o init.o complete.o poll.o interrupt.o \
+	abandon.o order.o orphan.o watchdog.o inodes.o dirty.o stats.o mount.o)
 glue-cflags := -I$(VIRTIOFS_FUSE_SRC)
 glue-cflags += $(call virtiofs-has,FUSE_CHAN,fuse_chan_new,\
 	$(VIRTIOFS_FUSE_SRC)/dev.h)
@@ -36,16 +36,18 @@ obj-$(if $(KBUILD_EXTMOD),m,$(CONFIG_VIRTIO_FS)) += virtiofs.o
 
 virtiofs-y += virtio_fs.o sysfs.o
 virtiofs-y += $(glue-objs)
-virtiofs-y += virtqueue.o virtqueue_device.o
+virtiofs-y += virtqueue.o virtqueue_set.o
 virtiofs-y += hiprio.o
-virtiofs-y += late.o
-virtiofs-$(CONFIG_BLOCK) += plug.o
+virtiofs-y += fuse/undo.o
+virtiofs-$(CONFIG_BLOCK) += fuse/plug.o
 virtiofs-y += trace.o
 
 # The KUnit suites are a part of the module that they test.
 kunit := $(if $(KBUILD_EXTMOD),tools/testing/kunit,tests)
 virtiofs-$(CONFIG_VIRTIO_FS_KUNIT_TEST) += $(patsubst $(src)/%.c,%.o,\
 	$(wildcard $(src)/$(kunit)/*.c))
+CFLAGS_$(kunit)/undo_test.o := -I$(src)/fuse
+CFLAGS_$(kunit)/plug_test.o := -I$(src)/fuse
 
 else # the user half
 
@@ -123,7 +125,7 @@ kernel-takes-module:
 		die "the kernel in $(KDIR) has a virtiofs built in (CONFIG_VIRTIO_FS=y) and can load no other"
 
 clean:
-	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o .tmp_versions modules.order Module.symvers
+	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o fuse/*.o fuse/.*.cmd .tmp_versions modules.order Module.symvers
 	rm -f $(testing)/kunit/*.o $(testing)/kunit/.*.cmd
 
 demo shell check kunit fuzz soak:

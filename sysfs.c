@@ -153,7 +153,7 @@ static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
 		session = device_session(dev);
 		if (!session)
 			return -ENODEV;
-		virtiofs_cache_prune(session);
+		virtiofs_inodes_prune(session);
 	}
 	return count;
 }
@@ -172,15 +172,15 @@ static struct session_attr device_oldest_ms_attr = {
 };
 
 static struct session_attr device_max_read_attr = {
-	__ATTR(max_read, 0444, session_show, NULL), virtiofs_glue_max_read
+	__ATTR(max_read, 0444, session_show, NULL), virtiofs_init_max_read
 };
 
 static struct session_attr device_max_write_attr = {
-	__ATTR(max_write, 0444, session_show, NULL), virtiofs_glue_max_write
+	__ATTR(max_write, 0444, session_show, NULL), virtiofs_init_max_write
 };
 
 static struct session_attr device_inodes_attr = {
-	__ATTR(inodes, 0444, session_show, NULL), virtiofs_cache_inodes
+	__ATTR(inodes, 0444, session_show, NULL), virtiofs_inodes_count
 };
 
 static struct session_attr device_poll_us_attr = {
@@ -190,7 +190,7 @@ static struct session_attr device_poll_us_attr = {
 
 static struct session_attr device_max_inodes_attr = {
 	__ATTR(max_inodes, 0644, session_show, session_store),
-	virtiofs_cache_max, virtiofs_cache_set_max
+	virtiofs_inodes_max, virtiofs_inodes_set_max
 };
 
 static struct attribute *device_attrs[] = {

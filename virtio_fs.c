@@ -409,7 +409,7 @@ static int tag_not_found(struct fs_context *fsc)
 /* Get the root of a file system whose session has begun, maybe long ago */
 static int virtiofs_get_tree(struct fs_context *fsc)
 {
-	u64 patience = (u64)virtiofs_glue_tag_patience(fsc) * HZ;
+	u64 patience = (u64)virtiofs_mount_tag_patience(fsc) * HZ;
 	struct virtiofs_session *session;
 	struct virtiofs_device *dev;
 	int err;
@@ -429,25 +429,25 @@ static int virtiofs_get_tree(struct fs_context *fsc)
 				fsc->source);
 			return PTR_ERR(session);
 		}
-		err = virtiofs_glue_get_tree(fsc, session);
+		err = virtiofs_mount_get_tree(fsc, session);
 	} while (err == -ERESTARTNOINTR);
 	return err;
 }
 
 static const struct fs_context_operations virtiofs_context_ops = {
-	.free = virtiofs_glue_free_fs_context,
-	.parse_param = virtiofs_glue_parse_param,
+	.free = virtiofs_mount_free_fs_context,
+	.parse_param = virtiofs_mount_parse_param,
 	.get_tree = virtiofs_get_tree,
-	.reconfigure = virtiofs_glue_reconfigure,
+	.reconfigure = virtiofs_mount_reconfigure,
 };
 
 static int virtiofs_init_fs_context(struct fs_context *fsc)
 {
 	if (fsc->purpose == FS_CONTEXT_FOR_SUBMOUNT)
-		return virtiofs_glue_init_submount(fsc);
+		return virtiofs_mount_init_submount(fsc);
 
 	fsc->ops = &virtiofs_context_ops;
-	return virtiofs_glue_init_fs_context(fsc);
+	return virtiofs_mount_init_fs_context(fsc);
 }
 
 static struct file_system_type virtiofs_type = {
@@ -455,7 +455,7 @@ static struct file_system_type virtiofs_type = {
 	.name = "virtiofs",
 	.fs_flags = FS_ALLOW_IDMAP,
 	.init_fs_context = virtiofs_init_fs_context,
-	.kill_sb = virtiofs_glue_kill_sb,
+	.kill_sb = virtiofs_mount_kill_sb,
 };
 MODULE_ALIAS_FS("virtiofs");
 
@@ -557,7 +557,7 @@ static int __init virtiofs_init(void)
 	err = virtiofs_wq_init();
 	if (err)
 		goto err_unregister_fs;
-	err = virtiofs_glue_init();
+	err = virtiofs_complete_init();
 	if (err)
 		goto err_wq_exit;
 	err = virtiofs_sysfs_init();
@@ -571,7 +571,7 @@ static int __init virtiofs_init(void)
 err_sysfs_exit:
 	virtiofs_sysfs_exit();
 err_glue_exit:
-	virtiofs_glue_exit();
+	virtiofs_complete_exit();
 err_wq_exit:
 	virtiofs_wq_exit();
 err_unregister_fs:
@@ -583,9 +583,9 @@ module_init(virtiofs_init);
 static void __exit virtiofs_exit(void)
 {
 	unregister_virtio_driver(&virtiofs_driver);
-	virtiofs_glue_wait_gone();
+	virtiofs_mount_wait_gone();
 	virtiofs_sysfs_exit();
-	virtiofs_glue_exit();
+	virtiofs_complete_exit();
 	virtiofs_wq_exit();
 	unregister_filesystem(&virtiofs_type);
 }

@@ -22,7 +22,7 @@ struct virtiofs_vqs_ops;
  * @conn: the FUSE client's side, once it is mounted; NULL before
  * @release: called once, when the FUSE connection is gone; frees the session
  *
- * Belongs to the FUSE connection from virtiofs_glue_get_tree() on, however
+ * Belongs to the FUSE connection from virtiofs_mount_get_tree() on, however
  * that ends.
  */
 struct virtiofs_session {
@@ -34,20 +34,20 @@ struct virtiofs_session {
 
 extern const struct virtiofs_vqs_ops virtiofs_glue_vqs_ops;
 
-int virtiofs_glue_init_fs_context(struct fs_context *fsc);
-void virtiofs_glue_free_fs_context(struct fs_context *fsc);
-int virtiofs_glue_init_submount(struct fs_context *fsc);
-int virtiofs_glue_parse_param(struct fs_context *fsc,
+int virtiofs_mount_init_fs_context(struct fs_context *fsc);
+void virtiofs_mount_free_fs_context(struct fs_context *fsc);
+int virtiofs_mount_init_submount(struct fs_context *fsc);
+int virtiofs_mount_parse_param(struct fs_context *fsc,
 			      struct fs_parameter *param);
-unsigned int virtiofs_glue_tag_patience(struct fs_context *fsc);
-int virtiofs_glue_reconfigure(struct fs_context *fsc);
-int virtiofs_glue_get_tree(struct fs_context *fsc,
+unsigned int virtiofs_mount_tag_patience(struct fs_context *fsc);
+int virtiofs_mount_reconfigure(struct fs_context *fsc);
+int virtiofs_mount_get_tree(struct fs_context *fsc,
 			   struct virtiofs_session *session);
-void virtiofs_glue_kill_sb(struct super_block *sb);
-void virtiofs_glue_wait_gone(void);
+void virtiofs_mount_kill_sb(struct super_block *sb);
+void virtiofs_mount_wait_gone(void);
 
-unsigned long virtiofs_glue_max_read(struct virtiofs_session *session);
-unsigned long virtiofs_glue_max_write(struct virtiofs_session *session);
+unsigned long virtiofs_init_max_read(struct virtiofs_session *session);
+unsigned long virtiofs_init_max_write(struct virtiofs_session *session);
 
 unsigned long virtiofs_poll_us(struct virtiofs_session *session);
 int virtiofs_poll_set_us(struct virtiofs_session *session, unsigned int us);
@@ -57,12 +57,12 @@ unsigned long virtiofs_stats_oldest_ms(struct virtiofs_session *session);
 void virtiofs_stats_show_latency(struct virtiofs_session *session,
 				 struct seq_file *m);
 
-unsigned long virtiofs_cache_inodes(struct virtiofs_session *session);
-unsigned long virtiofs_cache_max(struct virtiofs_session *session);
-int virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max);
-void virtiofs_cache_prune(struct virtiofs_session *session);
+unsigned long virtiofs_inodes_count(struct virtiofs_session *session);
+unsigned long virtiofs_inodes_max(struct virtiofs_session *session);
+int virtiofs_inodes_set_max(struct virtiofs_session *session, unsigned int max);
+void virtiofs_inodes_prune(struct virtiofs_session *session);
 
-int virtiofs_glue_init(void);
-void virtiofs_glue_exit(void);
+int virtiofs_complete_init(void);
+void virtiofs_complete_exit(void);
 
 #endif

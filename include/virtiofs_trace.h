@@ -66,7 +66,7 @@ TRACE_EVENT(virtiofs_reply,
 );
 
 /* The caller of a request was killed and waits no more; the device still has it */
-TRACE_EVENT(virtiofs_leave,
+TRACE_EVENT(virtiofs_abandon,
 	TP_PROTO(const char *tag, u64 unique, u32 opcode),
 	TP_ARGS(tag, unique, opcode),
 	TP_STRUCT__entry(

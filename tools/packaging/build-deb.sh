@@ -16,7 +16,7 @@ build=$work/virtiofs
 
 mkdir -p "$build"
 cd "$TOP"
-cp -r ./*.c include Makefile Kconfig README.md Documentation tools/packaging tools/virtiofs[-_]* \
+cp -r ./*.c fuse include Makefile Kconfig README.md Documentation tools/packaging tools/virtiofs[-_]* \
 	"$build/"
 mv "$build/packaging/debian" "$build/debian"
 cat >"$build/debian/changelog" <<EOF

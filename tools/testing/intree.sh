@@ -97,6 +97,7 @@ install_driver()
 		die "the kbuild half of the Makefile is not as expected"
 	copy "$tree/fs/virtiofs" "$TOP"/*.c "$TOP/Kconfig" "$scratch/Makefile"
 	copy "$tree/fs/virtiofs/include" "$TOP"/include/*.h
+	copy "$tree/fs/virtiofs/fuse" "$TOP"/fuse/*.[ch]
 	copy "$tree/fs/virtiofs/tests" "$TOP"/tools/testing/kunit/{.kunitconfig,*.c,*.h}
 	rm -r "$scratch"
 

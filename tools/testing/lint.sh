@@ -78,7 +78,7 @@ kernel_doc()
 {
 	local files
 
-	mapfile -t files < <(cd "$TOP" && ls ./*.c include/*.h)
+	mapfile -t files < <(cd "$TOP" && ls ./*.c {fuse,include}/*.[ch])
 	fault "kernel-doc" < <(in_src "/cache/linux/$NEWEST/scripts/kernel-doc" -none -Wall \
 		"${files[@]}" 2>&1)
 	fault "functions that other files call, without kernel-doc" < <(undocumented)
@@ -89,10 +89,10 @@ undocumented()
 {
 	local name
 
-	grep -hoE '\bvirtiofs_[a-z_]+\(' "$TOP"/include/*.h | sort -u | tr -d '(' |
+	grep -hoE '\bvirtiofs_[a-z_]+\(' "$TOP"/{include,fuse}/*.h | sort -u | tr -d '(' |
 	while read -r name; do
-		grep -qE "^ \* $name\(\) - " "$TOP"/*.c "$TOP"/include/*.h ||
-			grep -qE "^static inline .*\b$name\(" "$TOP"/include/*.h ||
+		grep -qE "^ \* $name\(\) - " "$TOP"/*.c "$TOP"/{fuse,include}/*.[ch] ||
+			grep -qE "^static inline .*\b$name\(" "$TOP"/{fuse,include}/*.h ||
 			echo "$name"
 	done
 }
@@ -102,23 +102,44 @@ includes()
 {
 	local file
 
-	for file in virtqueue{,_device}.c include/virtqueue{,_internal}.h; do
+	for file in virtqueue{,_set}.c include/virtqueue{,_internal}.h; do
 		not_in "$file" 'fuse|linux/fs|hiprio\.h|virtio_fs\.h'
 	done
-	not_elsewhere virtqueue_internal.h virtqueue{,_device}.c
-	not_in plug.c 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
-	not_in include/plug.h 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h'
-	not_in late.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h|virtqueue\.h'
-	not_in hiprio.c 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fs|linux/virtio|fuse_glue\.h|virtio_fs\.h'
-	for file in fuse_{cache,dirty,end,glue,init,interrupt,leave,poll,stats,watch,mount}.c include/fuse_{conn,compat,glue}.h; do
-		not_in "$file" 'virtio_fs\.h|linux/virtio'
+	not_elsewhere virtqueue_internal.h virtqueue{,_set}.c
+	not_elsewhere orphan.h fuse/{abandon,order,orphan}.c
+	not_elsewhere fuse/conn.h fuse_glue.c
+	for file in fuse/plug.{c,h}; do
+		not_in "$file" 'fuse|linux/fs|linux/virtio|hiprio\.h|virtio_fs\.h|conn\.h|compat\.h'
 	done
+	not_in fuse/undo.c 'fuse_|conn\.h|compat\.h|dev\.h|linux/fs|linux/virtio|virtio_fs\.h|virtqueue\.h'
+	not_in hiprio.c 'fuse_|fuse/|dev\.h|linux/fs|linux/virtio|virtio_fs\.h'
+	while read -r file; do
+		not_in "$file" 'virtio_fs\.h|linux/virtio'
+	done < <(cd "$TOP" && ls fuse_glue.c include/fuse_glue.h fuse/*)
 	for file in virtio_fs.c sysfs.c; do
-		not_in "$file" 'fuse_i|fuse_conn|fuse_compat|dev\.h|linux/fuse|hiprio\.h'
+		not_in "$file" 'fuse_i|fuse/|dev\.h|linux/fuse|hiprio\.h'
 	done
 	not_in include/virtio_fs.h 'fuse_i|dev\.h|linux/fuse|hiprio\.h'
-	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/*.c |
-		sed "s:^$TOP/::; s/$/   (only compat.h and fuse_compat.h differ by kernel)/"
+	grep -HnE '#if|LINUX_VERSION_CODE' "$TOP"/*.c "$TOP"/fuse/*.c |
+		sed "s:^$TOP/::; s/$/   (only the two compat.h differ by kernel)/"
+	circles
+}
+
+# circles: in fuse/, files call those below them, and not each other in a circle.
+circles()
+{
+	local file other
+
+	for file in "$TOP"/fuse_glue.c "$TOP"/fuse/*.c; do
+		grep -hoE '\bvirtiofs_[a-z_]+\(' "$file" | sort -u | tr -d '(' |
+		while read -r name; do
+			for other in "$TOP"/fuse_glue.c "$TOP"/fuse/*.c; do
+				[ "$other" = "$file" ] ||
+					! grep -qE "^ \* $name\(\) - " "$other" ||
+					echo "${file##*/} ${other##*/}"
+			done
+		done
+	done | sort -u | tsort 2>&1 >/dev/null | sed 's/^tsort: //'
 }
 
 # not_elsewhere HEADER FILES...: no other file includes the header.
@@ -128,7 +149,7 @@ not_elsewhere()
 
 	shift
 	files=$(printf '%s|' "$@")
-	(cd "$TOP" && grep -lE "^#include \"$header\"" ./*.c include/*.h | grep -vE "^\./(${files%|})$" |
+	(cd "$TOP" && grep -lE "^#include \"$header\"" *.c {fuse,include}/*.[ch] | grep -vE "^(${files%|})$" |
 		sed "s/$/: includes $header/") || true
 }
 
@@ -143,7 +164,7 @@ copy_sources()
 {
 	mkdir -p "$CACHE/$1"
 	in_root rsync -rlp --checksum --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
-		--include='/*.c' --include='/include/***' --include=/Makefile \
+		--include='/*.c' --include='/include/***' --include='/fuse/***' --include=/Makefile \
 		--include=/Kconfig --include=/tools/ --include=/tools/testing/ \
 		--include='/tools/testing/kunit/***' --exclude='*' /src/ "/cache/$1/"
 }

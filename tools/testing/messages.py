@@ -35,7 +35,7 @@ def is_on(page, message):
 def main():
     with open(PAGE) as file:
         page = " ".join(file.read().split())
-    sources = sorted(glob.glob(TOP + "/*.c"))
+    sources = sorted(glob.glob(TOP + "/*.c") + glob.glob(TOP + "/fuse/*.c"))
     total = 0
     for path in sources:
         with open(path) as file:

@@ -269,7 +269,7 @@ static void answer_comes_while_the_caller_leaves(struct kunit *test)
 	server_mount(mock);
 	pause.caller = server_call(mock);
 	/* Nothing may end the test while this is registered */
-	KUNIT_EXPECT_EQ(test, 0, register_trace_virtiofs_leave(pause_caller,
+	KUNIT_EXPECT_EQ(test, 0, register_trace_virtiofs_abandon(pause_caller,
 							       &pause));
 	send_sig(SIGKILL, pause.caller, 1);
 	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&pause.begun,
@@ -280,7 +280,7 @@ static void answer_comes_while_the_caller_leaves(struct kunit *test)
 	msleep(20);
 	WRITE_ONCE(pause.over, true);
 	KUNIT_EXPECT_EQ(test, -EINTR, server_result(mock, pause.caller));
-	unregister_trace_virtiofs_leave(pause_caller, &pause);
+	unregister_trace_virtiofs_abandon(pause_caller, &pause);
 	tracepoint_synchronize_unregister();
 	expect_truth(mock);
 	server_unmount(server_of(mock));

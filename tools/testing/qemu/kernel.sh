@@ -176,7 +176,7 @@ intree_kernel()
 		mark_done "copy-$name" "$want"
 	fi
 	want=$(recipe <(declare -f driver_in_tree; echo "$want") \
-		"$TOP/tools/testing/intree.sh" "$TOP"/*.c "$TOP"/include/*.h \
+		"$TOP/tools/testing/intree.sh" "$TOP"/*.c "$TOP"/{fuse,include}/* \
 		"$TOP/Kconfig" "$TOP/Makefile")
 	is_done "kernel-$name" "$want" && return
 	step "build-$name" "building Linux $name" driver_in_tree "$name" ||

@@ -12,7 +12,7 @@ copy_sources()
 {
 	mkdir -p "$CACHE/module/$1"
 	in_root rsync -rlp --checksum --delete --exclude='*.mod.c' --exclude='*.o' --exclude='.*' \
-		--include='/*.c' --include='/include/***' \
+		--include='/*.c' --include='/include/***' --include='/fuse/***' \
 		--include=/Makefile --include=/Kconfig \
 		--include='/tools/' --include='/tools/testing/' \
 		--include='/tools/testing/kunit/***' --exclude='*' \

@@ -10,9 +10,9 @@
 #include <linux/fuse.h>
 
 /**
- * struct virtiofs_late - what has to be given back to the server
+ * struct virtiofs_undo - what has to be given back to the server
  * @forget: inode that was looked up once, or 0
- * @entries: there are entries of a directory, see virtiofs_late_entry()
+ * @entries: there are entries of a directory, see virtiofs_undo_entry()
  * @nodeid: inode that @opcode is for
  * @opcode: FUSE_RELEASE, FUSE_RELEASEDIR, FUSE_SETLK, or 0 if there is nothing
  *	to be sent before the FORGET
@@ -21,7 +21,7 @@
  * @lk: argument of an unlock
  * @arg: whichever of the two
  */
-struct virtiofs_late {
+struct virtiofs_undo {
 	u64 forget;
 	bool entries;
 	u64 nodeid;
@@ -34,9 +34,9 @@ struct virtiofs_late {
 	};
 };
 
-void virtiofs_late_reply(struct virtiofs_late *late,
+void virtiofs_undo_reply(struct virtiofs_undo *late,
 			 const struct fuse_in_header *in, const void *args,
 			 const void *first, const void *second);
-u64 virtiofs_late_entry(const void *entries, size_t len, size_t *pos);
+u64 virtiofs_undo_entry(const void *entries, size_t len, size_t *pos);
 
 #endif

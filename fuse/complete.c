@@ -16,23 +16,23 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 
 /* How long a completion waits if there is no memory for its work item */
 #define END_RETRY_DELAY		msecs_to_jiffies(10)
 
 /**
- * struct glue_end - a completion with a work item of its own
+ * struct glue_completion - a completion with a work item of its own
  * @work: does it
  * @req: the request
  */
-struct glue_end {
+struct glue_completion {
 	struct work_struct work;
 	struct fuse_req *req;
 };
 
 /**
- * struct glue_ends - completions that were left to a CPU's workers
+ * struct glue_completions - completions that were left to a CPU's workers
  * @short_ones: requests whose completion blocks shortly, the last one first
  * @work: completes them
  * @long_ones: requests whose completion may wait for others, the last one first
@@ -41,7 +41,7 @@ struct glue_end {
  * One for each CPU and connection.  Who makes a list not empty queues its work, which
  * takes all of the list.  The connection may go with the last of the requests.
  */
-struct glue_ends {
+struct glue_completions {
 	struct llist_head short_ones;
 	struct work_struct work;
 	struct llist_head long_ones;
@@ -52,13 +52,13 @@ struct glue_ends {
 struct workqueue_struct *virtiofs_glue_wq;
 
 /* For completions that may wait for others, all of which have to run at once */
-struct workqueue_struct *virtiofs_end_wq;
+struct workqueue_struct *virtiofs_complete_wq;
 
 /*
  * Memory that is allocated here must not be waited for by writeback that waits for
  * this worker.
  */
-static void ends_complete(struct fuse_req *req)
+static void complete_req(struct fuse_req *req)
 {
 	unsigned int noio = memalloc_noio_save();
 
@@ -67,56 +67,56 @@ static void ends_complete(struct fuse_req *req)
 	memalloc_noio_restore(noio);
 }
 
-static void ends_work(struct work_struct *work)
+static void complete_short_work(struct work_struct *work)
 {
-	struct glue_ends *ends = container_of(work, struct glue_ends, work);
+	struct glue_completions *lists = container_of(work, struct glue_completions, work);
 	struct llist_node *link, *next;
 
-	link = llist_reverse_order(llist_del_all(&ends->short_ones));
+	link = llist_reverse_order(llist_del_all(&lists->short_ones));
 	llist_for_each_safe(link, next, link)
-		ends_complete(glue_req_of(link));
+		complete_req(glue_req_of(link));
 }
 
-static void end_work(struct work_struct *work)
+static void complete_work(struct work_struct *work)
 {
-	struct glue_end *end = container_of(work, struct glue_end, work);
+	struct glue_completion *end = container_of(work, struct glue_completion, work);
 	struct fuse_req *req = end->req;
 
 	kfree(end);
-	ends_complete(req);
+	complete_req(req);
 }
 
-static bool ends_give_work(struct fuse_req *req)
+static bool complete_give_work(struct fuse_req *req)
 {
-	struct glue_end *end = kmalloc(sizeof(*end), GFP_NOWAIT | __GFP_NOWARN);
+	struct glue_completion *end = kmalloc(sizeof(*end), GFP_NOWAIT | __GFP_NOWARN);
 
 	if (!end)
 		return false;
 	end->req = req;
-	INIT_WORK(&end->work, end_work);
-	queue_work(virtiofs_end_wq, &end->work);
+	INIT_WORK(&end->work, complete_work);
+	queue_work(virtiofs_complete_wq, &end->work);
 	return true;
 }
 
 /* A list that is not empty has this run again */
-static void ends_spread(struct work_struct *work)
+static void complete_spread(struct work_struct *work)
 {
-	struct glue_ends *ends = container_of(to_delayed_work(work),
-					      struct glue_ends, spread);
+	struct glue_completions *lists = container_of(to_delayed_work(work),
+					      struct glue_completions, spread);
 	struct llist_node *link, *next;
 
-	link = llist_reverse_order(llist_del_all(&ends->long_ones));
+	link = llist_reverse_order(llist_del_all(&lists->long_ones));
 	llist_for_each_safe(link, next, link) {
-		if (ends_give_work(glue_req_of(link)))
+		if (complete_give_work(glue_req_of(link)))
 			continue;
-		if (llist_add(link, &ends->long_ones))
-			queue_delayed_work(virtiofs_glue_wq, &ends->spread,
+		if (llist_add(link, &lists->long_ones))
+			queue_delayed_work(virtiofs_glue_wq, &lists->spread,
 					   END_RETRY_DELAY);
 	}
 }
 
 /* Pages that a file or several processes share may be locked until a reply comes */
-static bool ends_only_anon(struct fuse_args *args)
+static bool complete_only_anon(struct fuse_args *args)
 {
 	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
 	unsigned int i;
@@ -135,7 +135,7 @@ static bool ends_only_anon(struct fuse_args *args)
  * more?  The end of a RELEASE does; and so does that of a READ or WRITE of the page cache, if
  * there is no RELEASE to be sent.
  */
-static bool ends_is_release(struct fuse_conn *fc, struct fuse_req *req)
+static bool complete_may_release(struct fuse_conn *fc, struct fuse_req *req)
 {
 	if (!test_bit(FR_BACKGROUND, &req->flags))
 		return false;
@@ -152,79 +152,79 @@ static bool ends_is_release(struct fuse_conn *fc, struct fuse_req *req)
 }
 
 /**
- * virtiofs_end() - complete a request, or have it completed soon
+ * virtiofs_complete() - complete a request, or have it completed soon
  * @conn: its connection
  * @req: the request, with its result; belongs to nobody
  *
  * Context: done().
  */
-void virtiofs_end(struct glue_conn *conn, struct fuse_req *req)
+void virtiofs_complete(struct glue_conn *conn, struct fuse_req *req)
 {
-	struct glue_ends *ends = raw_cpu_ptr(conn->ends);
+	struct glue_completions *lists = raw_cpu_ptr(conn->completions);
 	struct llist_node *link = &glue_sub_of(req)->link;
 
-	if (likely(!req->args->may_block) && !ends_is_release(conn->fc, req)) {
-		ends_complete(req);
-	} else if (!req->args->may_block || ends_only_anon(req->args)) {
-		if (llist_add(link, &ends->short_ones))
-			queue_work(virtiofs_glue_wq, &ends->work);
-	} else if (!ends_give_work(req)) {
-		if (llist_add(link, &ends->long_ones))
-			queue_delayed_work(virtiofs_glue_wq, &ends->spread,
+	if (likely(!req->args->may_block) && !complete_may_release(conn->fc, req)) {
+		complete_req(req);
+	} else if (!req->args->may_block || complete_only_anon(req->args)) {
+		if (llist_add(link, &lists->short_ones))
+			queue_work(virtiofs_glue_wq, &lists->work);
+	} else if (!complete_give_work(req)) {
+		if (llist_add(link, &lists->long_ones))
+			queue_delayed_work(virtiofs_glue_wq, &lists->spread,
 					   END_RETRY_DELAY);
 	}
 }
 
 /**
- * virtiofs_ends_alloc() - make what virtiofs_end() needs for a connection
+ * virtiofs_complete_alloc() - make what virtiofs_complete() needs for a connection
  *
  * Context: process context, may sleep.
  * Return: it, or NULL.
  */
-struct glue_ends __percpu *virtiofs_ends_alloc(void)
+struct glue_completions __percpu *virtiofs_complete_alloc(void)
 {
-	struct glue_ends __percpu *all = alloc_percpu(struct glue_ends);
-	struct glue_ends *ends;
+	struct glue_completions __percpu *all = alloc_percpu(struct glue_completions);
+	struct glue_completions *lists;
 	int cpu;
 
 	if (!all)
 		return NULL;
 	for_each_possible_cpu(cpu) {
-		ends = per_cpu_ptr(all, cpu);
-		init_llist_head(&ends->short_ones);
-		init_llist_head(&ends->long_ones);
-		INIT_WORK(&ends->work, ends_work);
-		INIT_DELAYED_WORK(&ends->spread, ends_spread);
+		lists = per_cpu_ptr(all, cpu);
+		init_llist_head(&lists->short_ones);
+		init_llist_head(&lists->long_ones);
+		INIT_WORK(&lists->work, complete_short_work);
+		INIT_DELAYED_WORK(&lists->spread, complete_spread);
 	}
 	return all;
 }
 
 /**
- * virtiofs_ends_free() - undo virtiofs_ends_alloc()
+ * virtiofs_complete_free() - undo virtiofs_complete_alloc()
  * @all: what it has returned, or NULL; all requests are complete
  *
  * Context: process context.
  */
-void virtiofs_ends_free(struct glue_ends __percpu *all)
+void virtiofs_complete_free(struct glue_completions __percpu *all)
 {
 	free_percpu(all);
 }
 
 /**
- * virtiofs_glue_init() - create what all connections share
+ * virtiofs_complete_init() - create what all connections share
  *
  * Context: module init.
  * Return: 0 or -ENOMEM.
  */
-int virtiofs_glue_init(void)
+int virtiofs_complete_init(void)
 {
 	virtiofs_glue_wq = alloc_workqueue("virtiofs_glue", WQ_MEM_RECLAIM |
 					   WQ_PERCPU, 0);
 	if (!virtiofs_glue_wq)
 		return -ENOMEM;
-	virtiofs_end_wq = alloc_workqueue("virtiofs_end", WQ_MEM_RECLAIM |
+	virtiofs_complete_wq = alloc_workqueue("virtiofs_complete", WQ_MEM_RECLAIM |
 					  WQ_PERCPU, WQ_MAX_ACTIVE);
-	if (!virtiofs_end_wq) {
+	if (!virtiofs_complete_wq) {
 		destroy_workqueue(virtiofs_glue_wq);
 		return -ENOMEM;
 	}
@@ -232,12 +232,12 @@ int virtiofs_glue_init(void)
 }
 
 /**
- * virtiofs_glue_exit() - undo virtiofs_glue_init()
+ * virtiofs_complete_exit() - undo virtiofs_complete_init()
  *
  * Context: module exit, when all connections are gone.
  */
-void virtiofs_glue_exit(void)
+void virtiofs_complete_exit(void)
 {
-	destroy_workqueue(virtiofs_end_wq);
+	destroy_workqueue(virtiofs_complete_wq);
 	destroy_workqueue(virtiofs_glue_wq);
 }

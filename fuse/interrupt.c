@@ -9,7 +9,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 #include "hiprio.h"
 
 /*
@@ -52,7 +52,7 @@ struct glue_interrupt {
 };
 
 /* See struct virtiofs_interrupt */
-static void glue_interrupt_done(struct virtiofs_interrupt *hiprio, int error)
+static void interrupt_done(struct virtiofs_interrupt *hiprio, int error)
 {
 	struct glue_interrupt *intr = container_of(hiprio,
 						   struct glue_interrupt,
@@ -82,7 +82,7 @@ static void glue_interrupt_done(struct virtiofs_interrupt *hiprio, int error)
  * Is there a signal that the caller does not block?  A wait ends for other reasons
  * as well, of which the server must not hear: work of io_uring, the freezer.
  */
-static bool glue_has_signal(void)
+static bool interrupt_has_signal(void)
 {
 	/* A task that runs has its own */
 	struct sighand_struct *sighand = rcu_dereference_protected(current->sighand, 1);
@@ -100,22 +100,22 @@ static bool glue_has_signal(void)
  * Allocated by the caller, who may sleep and has nothing else to do, so that
  * this cannot fail.
  */
-static struct glue_interrupt *glue_interrupt_new(struct glue_conn *conn,
+static struct glue_interrupt *interrupt_new(struct glue_conn *conn,
 						 struct fuse_req *req)
 {
 	struct glue_interrupt *intr;
 
-	if (!glue_has_signal())
+	if (!interrupt_has_signal())
 		return NULL;
 	intr = kzalloc_obj(*intr, GFP_NOFS | __GFP_NOFAIL);
 	intr->hiprio.unique = req->in.h.unique;
-	intr->hiprio.done = glue_interrupt_done;
+	intr->hiprio.done = interrupt_done;
 	intr->conn = conn;
 	intr->req = req;
 	return intr;
 }
 
-static void glue_interrupt_put(struct glue_interrupt *intr)
+static void interrupt_put(struct glue_interrupt *intr)
 {
 	struct glue_conn *conn = intr->conn;
 	bool sent;
@@ -128,56 +128,56 @@ static void glue_interrupt_put(struct glue_interrupt *intr)
 		kfree(intr);
 }
 
-static bool glue_is_finished(struct fuse_req *req)
+static bool interrupt_is_finished(struct fuse_req *req)
 {
 	return test_bit(FR_FINISHED, &req->flags);
 }
 
 /* See virtiofs_scan_fn */
-static bool glue_is_link(struct llist_node *link, u64 since, void *arg)
+static bool interrupt_is_link(struct llist_node *link, u64 since, void *arg)
 {
 	return link == arg;
 }
 
 /* Has the device the request?  It need not be told of one that it never gets. */
-static bool glue_is_in_flight(struct glue_conn *conn, struct fuse_req *req)
+static bool interrupt_is_in_flight(struct glue_conn *conn, struct fuse_req *req)
 {
-	return virtiofs_vqs_scan(conn->session->vqs, glue_is_link,
+	return virtiofs_vqs_scan(conn->session->vqs, interrupt_is_link,
 				 &glue_sub_of(req)->link);
 }
 
-static void glue_interrupt_send(struct glue_interrupt *intr)
+static void interrupt_send(struct glue_interrupt *intr)
 {
 	WRITE_ONCE(intr->state, GLUE_SENT);
 	virtiofs_hiprio_interrupt(glue_hiprio(intr->conn), &intr->hiprio);
 }
 
-static bool glue_interrupt_is_due(struct glue_interrupt *intr)
+static bool interrupt_is_due(struct glue_interrupt *intr)
 {
 	return READ_ONCE(intr->state) == GLUE_DUE &&
 	       !READ_ONCE(intr->conn->no_interrupt);
 }
 
 /* Returns 0 if @req is complete, -ERESTARTSYS if its caller was killed */
-static int glue_wait(struct fuse_req *req, struct glue_interrupt *intr)
+static int interrupt_wait(struct fuse_req *req, struct glue_interrupt *intr)
 {
 	long left, delay;
 	bool due;
 
-	if (glue_is_in_flight(intr->conn, req))
-		glue_interrupt_send(intr);
+	if (interrupt_is_in_flight(intr->conn, req))
+		interrupt_send(intr);
 	for (;;) {
-		due = glue_interrupt_is_due(intr);
+		due = interrupt_is_due(intr);
 		delay = due ? GLUE_AGAIN_DELAY : MAX_SCHEDULE_TIMEOUT;
 		left = wait_event_killable_timeout(req->waitq,
-						   glue_is_finished(req) ||
-						   due != glue_interrupt_is_due(intr),
+						   interrupt_is_finished(req) ||
+						   due != interrupt_is_due(intr),
 						   delay);
-		if (left < 0 || glue_is_finished(req))
+		if (left < 0 || interrupt_is_finished(req))
 			return min(left, 0L);
 		/* The whole delay is over */
-		if (!left && glue_is_in_flight(intr->conn, req))
-			glue_interrupt_send(intr);
+		if (!left && interrupt_is_in_flight(intr->conn, req))
+			interrupt_send(intr);
 	}
 }
 
@@ -200,17 +200,17 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
 	int err;
 
 	if (READ_ONCE(conn->no_interrupt) || req->in.h.opcode == FUSE_DESTROY)
-		return wait_event_killable(req->waitq, glue_is_finished(req));
+		return wait_event_killable(req->waitq, interrupt_is_finished(req));
 	/* The FUSE client calls only once, so who has got no signal yet asks again */
-	while (!(intr = glue_interrupt_new(conn, req))) {
+	while (!(intr = interrupt_new(conn, req))) {
 		long left = wait_event_killable_timeout(req->waitq,
-							glue_is_finished(req),
+							interrupt_is_finished(req),
 							GLUE_SIGNAL_PERIOD);
 
 		if (left)
 			return min(left, 0L);
 	}
-	err = glue_wait(req, intr);
-	glue_interrupt_put(intr);
+	err = interrupt_wait(req, intr);
+	interrupt_put(intr);
 	return err;
 }

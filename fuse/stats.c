@@ -11,7 +11,7 @@
 #include <linux/seq_file.h>
 #include <linux/time64.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 
 /* Opcodes from here on are counted as one */
 #define STATS_OPCODES		64

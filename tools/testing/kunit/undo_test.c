@@ -7,19 +7,19 @@
 
 #include <kunit/test.h>
 
-#include "late.h"
+#include "undo.h"
 
 static const struct fuse_entry_out entry = { .nodeid = 77 };
 static const struct fuse_open_out opened = { .fh = 88 };
 
-static struct virtiofs_late late_of(u32 opcode, const void *args,
+static struct virtiofs_undo undo_of(u32 opcode, const void *args,
 				    const void *first, const void *second)
 {
 	struct fuse_in_header in = { .opcode = opcode, .nodeid = 66 };
-	struct virtiofs_late late;
+	struct virtiofs_undo undo;
 
-	memset(&late, 0xff, sizeof(late));
-	virtiofs_late_reply(&late, &in, args, first, second);
+	memset(&undo, 0xff, sizeof(late));
+	virtiofs_undo_reply(&undo, &in, args, first, second);
 	return late;
 }
 
@@ -28,44 +28,44 @@ static void names_cost_a_lookup(struct kunit *test)
 	static const u32 opcodes[] = {
 		FUSE_LOOKUP, FUSE_MKNOD, FUSE_MKDIR, FUSE_SYMLINK, FUSE_LINK,
 	};
-	struct virtiofs_late late;
+	struct virtiofs_undo undo;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(opcodes); i++) {
-		late = late_of(opcodes[i], NULL, &entry, NULL);
-		KUNIT_EXPECT_EQ(test, 77, late.forget);
-		KUNIT_EXPECT_EQ(test, 0, late.opcode);
-		KUNIT_EXPECT_FALSE(test, late.entries);
+		undo = undo_of(opcodes[i], NULL, &entry, NULL);
+		KUNIT_EXPECT_EQ(test, 77, undo.forget);
+		KUNIT_EXPECT_EQ(test, 0, undo.opcode);
+		KUNIT_EXPECT_FALSE(test, undo.entries);
 	}
 }
 
 static void handles_are_released(struct kunit *test)
 {
 	struct fuse_open_in open = { .flags = O_RDWR };
-	struct virtiofs_late late = late_of(FUSE_OPEN, &open, &opened, NULL);
+	struct virtiofs_undo undo = undo_of(FUSE_OPEN, &open, &opened, NULL);
 
-	KUNIT_EXPECT_EQ(test, 0, late.forget);
-	KUNIT_EXPECT_EQ(test, FUSE_RELEASE, late.opcode);
-	KUNIT_EXPECT_EQ(test, 66, late.nodeid);
-	KUNIT_EXPECT_EQ(test, sizeof(struct fuse_release_in), late.len);
-	KUNIT_EXPECT_EQ(test, 88, late.release.fh);
-	KUNIT_EXPECT_EQ(test, O_RDWR, late.release.flags);
+	KUNIT_EXPECT_EQ(test, 0, undo.forget);
+	KUNIT_EXPECT_EQ(test, FUSE_RELEASE, undo.opcode);
+	KUNIT_EXPECT_EQ(test, 66, undo.nodeid);
+	KUNIT_EXPECT_EQ(test, sizeof(struct fuse_release_in), undo.len);
+	KUNIT_EXPECT_EQ(test, 88, undo.release.fh);
+	KUNIT_EXPECT_EQ(test, O_RDWR, undo.release.flags);
 
-	late = late_of(FUSE_OPENDIR, &open, &opened, NULL);
-	KUNIT_EXPECT_EQ(test, FUSE_RELEASEDIR, late.opcode);
+	undo = undo_of(FUSE_OPENDIR, &open, &opened, NULL);
+	KUNIT_EXPECT_EQ(test, FUSE_RELEASEDIR, undo.opcode);
 }
 
 static void created_file_is_released_and_forgotten(struct kunit *test)
 {
 	struct fuse_create_in create = { .flags = O_WRONLY };
-	struct virtiofs_late late = late_of(FUSE_CREATE, &create, &entry,
+	struct virtiofs_undo undo = undo_of(FUSE_CREATE, &create, &entry,
 					    &opened);
 
-	KUNIT_EXPECT_EQ(test, 77, late.forget);
-	KUNIT_EXPECT_EQ(test, FUSE_RELEASE, late.opcode);
-	KUNIT_EXPECT_EQ(test, 77, late.nodeid);
-	KUNIT_EXPECT_EQ(test, 88, late.release.fh);
-	KUNIT_EXPECT_EQ(test, O_WRONLY, late.release.flags);
+	KUNIT_EXPECT_EQ(test, 77, undo.forget);
+	KUNIT_EXPECT_EQ(test, FUSE_RELEASE, undo.opcode);
+	KUNIT_EXPECT_EQ(test, 77, undo.nodeid);
+	KUNIT_EXPECT_EQ(test, 88, undo.release.fh);
+	KUNIT_EXPECT_EQ(test, O_WRONLY, undo.release.flags);
 }
 
 static void locks_are_unlocked(struct kunit *test)
@@ -75,26 +75,26 @@ static void locks_are_unlocked(struct kunit *test)
 		.owner = 99,
 		.lk = { .start = 1, .end = 2, .type = F_WRLCK },
 	};
-	struct virtiofs_late late = late_of(FUSE_SETLKW, &lk, NULL, NULL);
+	struct virtiofs_undo undo = undo_of(FUSE_SETLKW, &lk, NULL, NULL);
 
-	KUNIT_EXPECT_EQ(test, FUSE_SETLK, late.opcode);
-	KUNIT_EXPECT_EQ(test, 66, late.nodeid);
-	KUNIT_EXPECT_EQ(test, sizeof(lk), late.len);
-	KUNIT_EXPECT_EQ(test, F_UNLCK, late.lk.lk.type);
+	KUNIT_EXPECT_EQ(test, FUSE_SETLK, undo.opcode);
+	KUNIT_EXPECT_EQ(test, 66, undo.nodeid);
+	KUNIT_EXPECT_EQ(test, sizeof(lk), undo.len);
+	KUNIT_EXPECT_EQ(test, F_UNLCK, undo.lk.lk.type);
 	lk.lk.type = F_UNLCK;
-	KUNIT_EXPECT_MEMEQ(test, &lk, &late.lk, sizeof(lk));
+	KUNIT_EXPECT_MEMEQ(test, &lk, &undo.lk, sizeof(lk));
 
-	late = late_of(FUSE_SETLK, &lk, NULL, NULL);
-	KUNIT_EXPECT_EQ(test, 0, late.opcode);
+	undo = undo_of(FUSE_SETLK, &lk, NULL, NULL);
+	KUNIT_EXPECT_EQ(test, 0, undo.opcode);
 }
 
 static void other_replies_leave_nothing_behind(struct kunit *test)
 {
-	struct virtiofs_late late = late_of(FUSE_STATFS, NULL, NULL, NULL);
+	struct virtiofs_undo undo = undo_of(FUSE_STATFS, NULL, NULL, NULL);
 
-	KUNIT_EXPECT_EQ(test, 0, late.forget);
-	KUNIT_EXPECT_EQ(test, 0, late.opcode);
-	KUNIT_EXPECT_FALSE(test, late.entries);
+	KUNIT_EXPECT_EQ(test, 0, undo.forget);
+	KUNIT_EXPECT_EQ(test, 0, undo.opcode);
+	KUNIT_EXPECT_FALSE(test, undo.entries);
 }
 
 /* Add an entry to a reply to READDIRPLUS; returns where the next one goes */
@@ -120,9 +120,9 @@ static void entries_are_walked(struct kunit *test)
 	len = add_entry(entries, len, 3, "..c", 3);
 	len = add_entry(entries, len, 0, "not looked up", 13);
 	len = add_entry(entries, len, 5, "e", 1);
-	KUNIT_EXPECT_EQ(test, 3, virtiofs_late_entry(entries, len, &pos));
-	KUNIT_EXPECT_EQ(test, 5, virtiofs_late_entry(entries, len, &pos));
-	KUNIT_EXPECT_EQ(test, 0, virtiofs_late_entry(entries, len, &pos));
+	KUNIT_EXPECT_EQ(test, 3, virtiofs_undo_entry(entries, len, &pos));
+	KUNIT_EXPECT_EQ(test, 5, virtiofs_undo_entry(entries, len, &pos));
+	KUNIT_EXPECT_EQ(test, 0, virtiofs_undo_entry(entries, len, &pos));
 	KUNIT_EXPECT_EQ(test, len, pos);
 }
 
@@ -142,15 +142,15 @@ static void entries_that_overrun_end_the_walk(struct kunit *test)
 		pos = 0;
 		len = add_entry(entries, 0, 3, "first", 5);
 		add_entry(entries, len, 4, "second", lengths[i]);
-		KUNIT_EXPECT_EQ(test, 3, virtiofs_late_entry(entries, 512, &pos));
-		KUNIT_EXPECT_EQ(test, 0, virtiofs_late_entry(entries, 512, &pos));
+		KUNIT_EXPECT_EQ(test, 3, virtiofs_undo_entry(entries, 512, &pos));
+		KUNIT_EXPECT_EQ(test, 0, virtiofs_undo_entry(entries, 512, &pos));
 	}
 	pos = 0;
-	KUNIT_EXPECT_EQ(test, 0, virtiofs_late_entry(entries, len - 1, &pos));
-	KUNIT_EXPECT_EQ(test, 0, virtiofs_late_entry(entries, 0, &pos));
+	KUNIT_EXPECT_EQ(test, 0, virtiofs_undo_entry(entries, len - 1, &pos));
+	KUNIT_EXPECT_EQ(test, 0, virtiofs_undo_entry(entries, 0, &pos));
 }
 
-static struct kunit_case late_cases[] = {
+static struct kunit_case undo_cases[] = {
 	KUNIT_CASE(names_cost_a_lookup),
 	KUNIT_CASE(handles_are_released),
 	KUNIT_CASE(created_file_is_released_and_forgotten),
@@ -161,9 +161,9 @@ static struct kunit_case late_cases[] = {
 	{}
 };
 
-static struct kunit_suite late_suite = {
-	.name = "virtiofs_late",
-	.test_cases = late_cases,
+static struct kunit_suite undo_suite = {
+	.name = "virtiofs_undo",
+	.test_cases = undo_cases,
 };
 
-kunit_test_suite(late_suite);
+kunit_test_suite(undo_suite);

@@ -7,7 +7,7 @@
 
 #include <linux/minmax.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 
 /* For so many microseconds a worker may keep other work on its CPU waiting */
 #define POLL_WORKER_US_MAX	200

@@ -17,7 +17,7 @@
 #include <linux/statfs.h>
 #include <linux/wait_bit.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 
 /* Bytes that are read ahead */
 #define GLUE_READAHEAD		SZ_1M
@@ -30,13 +30,13 @@
 
 static unsigned int glue_poll_us = GLUE_POLL_US;
 
-static int glue_poll_us_set(const char *val, const struct kernel_param *kp)
+static int mount_poll_us_set(const char *val, const struct kernel_param *kp)
 {
 	return param_set_uint_minmax(val, kp, 0, GLUE_POLL_US_MAX);
 }
 
 static const struct kernel_param_ops glue_poll_us_ops = {
-	.set = glue_poll_us_set,
+	.set = mount_poll_us_set,
 	.get = param_get_uint,
 };
 module_param_cb(poll_us, &glue_poll_us_ops, &glue_poll_us, 0644);
@@ -80,11 +80,11 @@ static struct glue_fs_context *glue_context_of(struct fs_context *fsc)
 			    struct glue_fs_context, fuse);
 }
 
-static void glue_conn_free(struct glue_conn *conn)
+static void mount_conn_free(struct glue_conn *conn)
 {
 	if (!conn)
 		return;
-	virtiofs_ends_free(conn->ends);
+	virtiofs_complete_free(conn->completions);
 	virtiofs_stats_free(conn->latency);
 	kfree(conn);
 }
@@ -96,7 +96,7 @@ static atomic_t glue_nr_conns = ATOMIC_INIT(0);
  * The FUSE client's last call, by RCU.  Its control file system may hold a connection
  * a little longer than the superblock lives, which holds the module.
  */
-static void glue_conn_gone(struct fuse_conn *fc)
+static void mount_conn_gone(struct fuse_conn *fc)
 {
 	fuse_free_conn(fc);
 	if (atomic_dec_and_test(&glue_nr_conns))
@@ -104,30 +104,30 @@ static void glue_conn_gone(struct fuse_conn *fc)
 }
 
 /**
- * virtiofs_glue_wait_gone() - wait until there is no connection any more
+ * virtiofs_mount_wait_gone() - wait until there is no connection any more
  *
  * The module's text is freed a grace period later than this returns, so the RCU
  * callback that has woken the caller will have returned from there.
  *
  * Context: module exit, when there is no superblock.
  */
-void virtiofs_glue_wait_gone(void)
+void virtiofs_mount_wait_gone(void)
 {
 	wait_var_event(&glue_nr_conns, !atomic_read(&glue_nr_conns));
 }
 
 /**
- * virtiofs_conn_release() - end a connection
+ * virtiofs_mount_conn_release() - end a connection
  * @fiq: of the connection
  *
  * Context: process context, may sleep.
  */
-void virtiofs_conn_release(struct fuse_iqueue *fiq)
+void virtiofs_mount_conn_release(struct fuse_iqueue *fiq)
 {
 	struct glue_conn *conn = fiq->priv;
 
 	conn->session->release(conn->session);
-	glue_conn_free(conn);
+	mount_conn_free(conn);
 }
 
 /*
@@ -135,7 +135,7 @@ void virtiofs_conn_release(struct fuse_iqueue *fiq)
  * by "umount -f" or through its control file system.  It has ended what we have
  * not got; what the device has ends with the device's reset.
  */
-static int glue_abort(struct wait_queue_entry *entry, unsigned int mode,
+static int mount_abort(struct wait_queue_entry *entry, unsigned int mode,
 		      int flags, void *key)
 {
 	struct glue_conn *conn = container_of(entry, struct glue_conn,
@@ -145,32 +145,33 @@ static int glue_abort(struct wait_queue_entry *entry, unsigned int mode,
 	return 0;
 }
 
-static struct glue_conn *glue_conn_alloc(struct virtiofs_session *session)
+static struct glue_conn *mount_conn_alloc(struct virtiofs_session *session)
 {
 	struct glue_conn *conn = kzalloc_obj(*conn);
 
 	if (!conn)
 		return NULL;
 	conn->latency = virtiofs_stats_alloc();
-	conn->ends = virtiofs_ends_alloc();
-	if (!conn->latency || !conn->ends) {
-		glue_conn_free(conn);
+	conn->completions = virtiofs_complete_alloc();
+	if (!conn->latency || !conn->completions) {
+		mount_conn_free(conn);
 		return NULL;
 	}
 	conn->session = session;
 	conn->stuck = U64_MAX;
 	conn->init_error = -EINPROGRESS;
 	xa_init(&conn->sbs);
-	init_waitqueue_func_entry(&conn->abort_entry, glue_abort);
+	init_waitqueue_func_entry(&conn->abort_entry, mount_abort);
 	INIT_LIST_HEAD(&conn->abort_entry.entry);
-	virtiofs_watch_init(conn);
+	virtiofs_watchdog_init(conn);
+	INIT_WORK(&conn->abandon, virtiofs_abandon_killed);
 	INIT_LIST_HEAD(&conn->orphans);
 	spin_lock_init(&conn->lock);
 	return conn;
 }
 
 /* What the FUSE client may do with a server that is the host */
-static void glue_conn_limits(struct fuse_conn *fc,
+static void mount_conn_limits(struct fuse_conn *fc,
 			     struct virtiofs_session *session)
 {
 	unsigned int pages = virtiofs_vqs_ring_size(session->vqs) -
@@ -186,10 +187,10 @@ static void glue_conn_limits(struct fuse_conn *fc,
 }
 
 /* A connection and its mount, or ERR_PTR() with the session released */
-static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
+static struct fuse_mount *mount_alloc(struct fs_context *fsc,
 					   struct virtiofs_session *session)
 {
-	struct glue_conn *conn = glue_conn_alloc(session);
+	struct glue_conn *conn = mount_conn_alloc(session);
 	struct fuse_mount *fm = kzalloc_obj(*fm);
 	struct fuse_conn *fc = kzalloc_obj(*fc);
 
@@ -197,7 +198,7 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 	    glue_conn_init(fc, fm, fsc, &virtiofs_glue_fiq_ops, conn)) {
 		kfree(fc);
 		kfree(fm);
-		glue_conn_free(conn);
+		mount_conn_free(conn);
 		session->release(session);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -205,9 +206,9 @@ static struct fuse_mount *glue_mount_alloc(struct fs_context *fsc,
 	conn->fm = fm;
 	conn->timeout = glue_context_of(fsc)->timeout;
 	conn->max_inodes = glue_context_of(fsc)->max_inodes;
-	fc->release = glue_conn_gone;
+	fc->release = mount_conn_gone;
 	atomic_inc(&glue_nr_conns);
-	glue_conn_limits(fc, session);
+	mount_conn_limits(fc, session);
 	return fm;
 }
 
@@ -219,7 +220,7 @@ static int (*glue_fuse_statfs)(struct dentry *dentry, struct kstatfs *buf);
 static int (*glue_fuse_write_inode)(struct inode *inode,
 				    struct writeback_control *wbc);
 
-static int glue_show_options(struct seq_file *m, struct dentry *root)
+static int mount_show_options(struct seq_file *m, struct dentry *root)
 {
 	struct fuse_mount *fm = get_fuse_mount_super(root->d_sb);
 	struct glue_conn *conn = glue_conn_of(fm->fc);
@@ -237,7 +238,7 @@ static int glue_show_options(struct seq_file *m, struct dentry *root)
 }
 
 /* Nothing is written yet to a server that has not said who it is */
-static int glue_sync_fs(struct super_block *sb, int wait)
+static int mount_sync_fs(struct super_block *sb, int wait)
 {
 	struct fuse_conn *fc = get_fuse_conn_super(sb);
 
@@ -247,7 +248,7 @@ static int glue_sync_fs(struct super_block *sb, int wait)
 }
 
 /* The FUSE client would wait for that with the superblock locked */
-static int glue_statfs(struct dentry *dentry, struct kstatfs *buf)
+static int mount_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct fuse_conn *fc = get_fuse_conn_super(dentry->d_sb);
 
@@ -262,7 +263,7 @@ static int glue_statfs(struct dentry *dentry, struct kstatfs *buf)
  * system of the server begins.  It would look for a handle to write them with, but only
  * files have a list of those: where that is, a directory has something else.
  */
-static int glue_write_inode(struct inode *inode, struct writeback_control *wbc)
+static int mount_write_inode(struct inode *inode, struct writeback_control *wbc)
 {
 	if (!S_ISREG(inode->i_mode))
 		return 0;
@@ -270,10 +271,10 @@ static int glue_write_inode(struct inode *inode, struct writeback_control *wbc)
 }
 
 /* The FUSE client gives its functions no name that we could see */
-static int glue_override(struct super_block *sb)
+static int mount_override(struct super_block *sb)
 {
 	static DEFINE_MUTEX(lock);
-	int err = virtiofs_cache_add_sb(sb);
+	int err = virtiofs_inodes_add_sb(sb);
 
 	if (err)
 		return err;
@@ -281,14 +282,14 @@ static int glue_override(struct super_block *sb)
 	if (!glue_fuse_show_options) {
 		glue_super_ops = *sb->s_op;
 		glue_fuse_show_options = sb->s_op->show_options;
-		glue_super_ops.show_options = glue_show_options;
+		glue_super_ops.show_options = mount_show_options;
 		glue_fuse_sync_fs = sb->s_op->sync_fs;
-		glue_super_ops.sync_fs = glue_sync_fs;
+		glue_super_ops.sync_fs = mount_sync_fs;
 		glue_fuse_statfs = sb->s_op->statfs;
-		glue_super_ops.statfs = glue_statfs;
+		glue_super_ops.statfs = mount_statfs;
 		glue_fuse_write_inode = sb->s_op->write_inode;
-		glue_super_ops.write_inode = glue_write_inode;
-		virtiofs_cache_override(&glue_super_ops);
+		glue_super_ops.write_inode = mount_write_inode;
+		virtiofs_inodes_override(&glue_super_ops);
 	}
 	sb->s_op = &glue_super_ops;
 	glue_trust_server(sb);
@@ -300,7 +301,7 @@ static int glue_override(struct super_block *sb)
  * More may be dirty, too, but not as much as could make others wait if the server
  * dies.
  */
-static void glue_set_limits(struct backing_dev_info *bdi)
+static void mount_set_limits(struct backing_dev_info *bdi)
 {
 	bdi->ra_pages = GLUE_READAHEAD >> PAGE_SHIFT;
 	bdi_set_max_ratio(bdi, GLUE_DIRTY_RATIO);
@@ -311,7 +312,7 @@ static void glue_set_limits(struct backing_dev_info *bdi)
  * the server has answered, and until then all would wait who look at superblocks, as
  * sync(2) does.  So it is born as soon as it lacks nothing but what the server says.
  */
-static void glue_set_born(struct super_block *sb)
+static void mount_set_born(struct super_block *sb)
 {
 	/* Whoever finds it born finds all of it */
 	smp_store_release(&sb->s_flags, sb->s_flags | SB_ACTIVE | SB_BORN);
@@ -320,7 +321,7 @@ static void glue_set_born(struct super_block *sb)
 	wake_up_var(&sb->s_flags);
 }
 
-static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
+static int mount_fill_super(struct super_block *sb, struct fs_context *fsc)
 {
 	struct fuse_fs_context *ctx = fsc->fs_private;
 	struct fuse_mount *fm = get_fuse_mount_super(sb);
@@ -337,16 +338,16 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 
 	err = fuse_fill_super_common(sb, ctx);
 	if (!err)
-		err = glue_override(sb);
+		err = mount_override(sb);
 	if (err)
 		return err;
-	glue_set_limits(sb->s_bdi);
+	mount_set_limits(sb->s_bdi);
 	virtiofs_poll_set(conn, glue_context_of(fsc)->poll_us);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	/* Whoever looks for a mounted session finds all of it */
 	smp_store_release(&conn->session->conn, conn);
 	/* The reply changes the superblock's flags, without a lock */
-	glue_set_born(sb);
+	mount_set_born(sb);
 	/* See virtiofs_init_wait() for what becomes of it */
 	fuse_send_init(fm);
 	return 0;
@@ -354,10 +355,10 @@ static int glue_fill_super(struct super_block *sb, struct fs_context *fsc)
 
 /*
  * A tag that is mounted already is the same file system, also if only a submount of
- * it is left, see virtiofs_glue_kill_sb().  The superblock of a submount is not, nor
+ * it is left, see virtiofs_mount_kill_sb().  The superblock of a submount is not, nor
  * is that of a session that was aborted, since a device gets new queues after that.
  */
-static int glue_test_super(struct super_block *sb, struct fs_context *fsc)
+static int mount_test_super(struct super_block *sb, struct fs_context *fsc)
 {
 	struct fuse_mount *old_fm = get_fuse_mount_super(sb);
 	struct fuse_mount *new_fm = fsc->s_fs_info;
@@ -367,12 +368,12 @@ static int glue_test_super(struct super_block *sb, struct fs_context *fsc)
 	return old->session->vqs == new->session->vqs && old->fm == old_fm;
 }
 
-static bool glue_is_given(struct glue_fs_context *ctx, unsigned int option)
+static bool mount_is_given(struct glue_fs_context *ctx, unsigned int option)
 {
 	return ctx->given & BIT(option);
 }
 
-static int glue_check_dax(struct fs_context *fsc)
+static int mount_check_dax(struct fs_context *fsc)
 {
 	if (glue_context_of(fsc)->fuse.dax_mode == FUSE_DAX_ALWAYS)
 		return invalfc(fsc, "dax=always: the device has no DAX window");
@@ -380,7 +381,7 @@ static int glue_check_dax(struct fs_context *fsc)
 }
 
 /* A second mount is the same file system, and cannot have it in another way */
-static int glue_check_same(struct fs_context *fsc, struct super_block *sb)
+static int mount_check_same(struct fs_context *fsc, struct super_block *sb)
 {
 	struct glue_conn *conn = glue_conn_of(get_fuse_conn_super(sb));
 	struct glue_fs_context *ctx = glue_context_of(fsc);
@@ -390,15 +391,15 @@ static int glue_check_same(struct fs_context *fsc, struct super_block *sb)
 		errorfc(fsc, "rw: the tag is mounted read-only");
 		return -EBUSY;
 	}
-	if (glue_is_given(ctx, GLUE_OPT_TIMEOUT) &&
+	if (mount_is_given(ctx, GLUE_OPT_TIMEOUT) &&
 	    ctx->timeout != READ_ONCE(conn->timeout))
 		return invalfc(fsc, "timeout=%u: the tag is mounted with %u",
 			       ctx->timeout, READ_ONCE(conn->timeout));
-	if (glue_is_given(ctx, GLUE_OPT_MAX_INODES) &&
+	if (mount_is_given(ctx, GLUE_OPT_MAX_INODES) &&
 	    ctx->max_inodes != READ_ONCE(conn->max_inodes))
 		return invalfc(fsc, "max_inodes=%u: the tag is mounted with %u",
 			       ctx->max_inodes, READ_ONCE(conn->max_inodes));
-	if (glue_is_given(ctx, GLUE_OPT_POLL_US) &&
+	if (mount_is_given(ctx, GLUE_OPT_POLL_US) &&
 	    ctx->poll_us != READ_ONCE(conn->poll_us))
 		return invalfc(fsc, "poll_us=%u: the tag is mounted with %u",
 			       ctx->poll_us, READ_ONCE(conn->poll_us));
@@ -406,7 +407,7 @@ static int glue_check_same(struct fs_context *fsc, struct super_block *sb)
 }
 
 /* Begin the session, or see whether the mount is as the one before; unlocks the superblock */
-static int glue_get_super(struct fs_context *fsc, struct super_block *sb)
+static int mount_get_super(struct fs_context *fsc, struct super_block *sb)
 {
 	struct glue_conn *conn = glue_conn_of(get_fuse_conn_super(sb));
 	int err;
@@ -415,9 +416,9 @@ static int glue_get_super(struct fs_context *fsc, struct super_block *sb)
 	if (READ_ONCE(conn->session->vqs->state) == VIRTIOFS_KILLED)
 		err = -ERESTARTNOINTR;
 	else if (sb->s_root)
-		err = glue_check_same(fsc, sb);
+		err = mount_check_same(fsc, sb);
 	else
-		err = glue_fill_super(sb, fsc);
+		err = mount_fill_super(sb, fsc);
 	if (err)
 		deactivate_locked_super(sb);
 	else
@@ -426,8 +427,8 @@ static int glue_get_super(struct fs_context *fsc, struct super_block *sb)
 }
 
 /**
- * virtiofs_glue_get_tree() - get the root of a session's file system
- * @fsc: context made by virtiofs_glue_init_fs_context()
+ * virtiofs_mount_get_tree() - get the root of a session's file system
+ * @fsc: context made by virtiofs_mount_init_fs_context()
  * @session: the device's side; released by the FUSE client when it is done, or
  *	here if the mount fails or the file system is mounted already
  *
@@ -438,7 +439,7 @@ static int glue_get_super(struct fs_context *fsc, struct super_block *sb)
  * so that another one should be tried; or -errno with a message in the log of @fsc
  * where it helps.
  */
-int virtiofs_glue_get_tree(struct fs_context *fsc,
+int virtiofs_mount_get_tree(struct fs_context *fsc,
 			   struct virtiofs_session *session)
 {
 	struct super_block *sb;
@@ -446,21 +447,21 @@ int virtiofs_glue_get_tree(struct fs_context *fsc,
 	struct fuse_mount *fm;
 	int err;
 
-	err = glue_check_dax(fsc);
+	err = mount_check_dax(fsc);
 	if (err) {
 		session->release(session);
 		return err;
 	}
 
-	fm = glue_mount_alloc(fsc, session);
+	fm = mount_alloc(fsc, session);
 	if (IS_ERR(fm))
 		return PTR_ERR(fm);
 
 	fsc->s_fs_info = fm;
-	sb = sget_fc(fsc, glue_test_super, set_anon_super_fc);
+	sb = sget_fc(fsc, mount_test_super, set_anon_super_fc);
 	err = PTR_ERR_OR_ZERO(sb);
 	if (!err)
-		err = glue_get_super(fsc, sb);
+		err = mount_get_super(fsc, sb);
 	/* Unless a new superblock took it, the mount was of no use */
 	if (fsc->s_fs_info == fm)
 		fuse_mount_destroy(fm);
@@ -480,14 +481,14 @@ int virtiofs_glue_get_tree(struct fs_context *fsc,
 }
 
 /* End the session with the host; takes as long as the device shows progress */
-static void glue_conn_destroy(struct fuse_mount *fm)
+static void mount_conn_destroy(struct fuse_mount *fm)
 {
 	struct glue_conn *conn = glue_conn_of(fm->fc);
 
 	if (IS_ENABLED(CONFIG_FUSE_DAX))
 		fuse_dax_cancel_work(fm->fc);
 
-	virtiofs_watch_begin_unmount(conn);
+	virtiofs_watchdog_begin_unmount(conn);
 
 	/* Whoever mounts does not wait for a session any more */
 	if (conn->init_error == -EINPROGRESS)
@@ -498,7 +499,7 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 	/* Whoever has not seen that has sent its FORGET by then */
 	synchronize_rcu();
 	virtiofs_vqs_drain(conn->session->vqs);
-	virtiofs_leave_wait(conn);
+	virtiofs_orphan_wait(conn);
 	/* Those that the FUSE client has kept back come when others are complete */
 	while (glue_has_requests(fm->fc)) {
 		schedule_timeout_uninterruptible(1);
@@ -510,14 +511,14 @@ static void glue_conn_destroy(struct fuse_mount *fm)
 	remove_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	fuse_conn_destroy(fm);
 
-	virtiofs_watch_end_unmount(conn);
+	virtiofs_watchdog_end_unmount(conn);
 	/* The next session may have the same queues: what was for this one is over */
-	virtiofs_watch_stop(conn);
+	virtiofs_watchdog_stop(conn);
 	virtiofs_vqs_flush_kill(conn->session->vqs);
 }
 
 /**
- * virtiofs_glue_kill_sb() - end a superblock
+ * virtiofs_mount_kill_sb() - end a superblock
  * @sb: superblock of a mount or of a submount
  *
  * Each submount keeps the superblock of the share active, mounted or not, so that is
@@ -528,7 +529,7 @@ static void glue_conn_destroy(struct fuse_mount *fm)
  * has shown no progress for 30 seconds and was reset.  While the session
  * goes on for other superblocks, until it has answered what keeps inodes of @sb.
  */
-void virtiofs_glue_kill_sb(struct super_block *sb)
+void virtiofs_mount_kill_sb(struct super_block *sb)
 {
 	struct fuse_mount *fm = get_fuse_mount_super(sb);
 	struct fuse_mount *share = glue_conn_of(fm->fc)->fm;
@@ -538,7 +539,7 @@ void virtiofs_glue_kill_sb(struct super_block *sb)
 		if (fm != share)
 			kept = share->sb;
 		if (fuse_mount_remove(fm))
-			glue_conn_destroy(fm);
+			mount_conn_destroy(fm);
 	}
 	/* Unlocks it, too */
 	kill_anon_super(sb);
@@ -565,13 +566,13 @@ static const struct fs_parameter_spec glue_params[] = {
 };
 
 /**
- * virtiofs_glue_parse_param() - take a mount option
- * @fsc: context made by virtiofs_glue_init_fs_context()
+ * virtiofs_mount_parse_param() - take a mount option
+ * @fsc: context made by virtiofs_mount_init_fs_context()
  * @param: the option
  *
  * Return: 0, -ENOPARAM if the option is not known here, or -EINVAL.
  */
-int virtiofs_glue_parse_param(struct fs_context *fsc,
+int virtiofs_mount_parse_param(struct fs_context *fsc,
 			      struct fs_parameter *param)
 {
 	struct glue_fs_context *ctx = glue_context_of(fsc);
@@ -608,52 +609,52 @@ int virtiofs_glue_parse_param(struct fs_context *fsc,
 }
 
 /**
- * virtiofs_glue_tag_patience() - how long a mount waits for its tag to appear
- * @fsc: context made by virtiofs_glue_init_fs_context()
+ * virtiofs_mount_tag_patience() - how long a mount waits for its tag to appear
+ * @fsc: context made by virtiofs_mount_init_fs_context()
  *
  * Return: a number of seconds.
  */
-unsigned int virtiofs_glue_tag_patience(struct fs_context *fsc)
+unsigned int virtiofs_mount_tag_patience(struct fs_context *fsc)
 {
 	return glue_context_of(fsc)->wait;
 }
 
 /**
- * virtiofs_glue_reconfigure() - change a mount
- * @fsc: context made by virtiofs_glue_init_fs_context(), for a remount
+ * virtiofs_mount_reconfigure() - change a mount
+ * @fsc: context made by virtiofs_mount_init_fs_context(), for a remount
  *
  * Context: process context, may sleep.
  * Return: 0, or -errno with a message in the log of @fsc.
  */
-int virtiofs_glue_reconfigure(struct fs_context *fsc)
+int virtiofs_mount_reconfigure(struct fs_context *fsc)
 {
 	struct super_block *sb = fsc->root->d_sb;
 	struct glue_conn *conn = glue_conn_of(get_fuse_conn_super(sb));
 	struct glue_fs_context *ctx = glue_context_of(fsc);
-	int err = glue_check_dax(fsc);
+	int err = mount_check_dax(fsc);
 
 	if (err)
 		return err;
 	err = sync_filesystem(sb);
 	if (err)
 		return err;
-	if (glue_is_given(ctx, GLUE_OPT_TIMEOUT))
+	if (mount_is_given(ctx, GLUE_OPT_TIMEOUT))
 		WRITE_ONCE(conn->timeout, ctx->timeout);
-	if (glue_is_given(ctx, GLUE_OPT_MAX_INODES))
-		virtiofs_cache_set_max(conn->session, ctx->max_inodes);
-	if (glue_is_given(ctx, GLUE_OPT_POLL_US))
+	if (mount_is_given(ctx, GLUE_OPT_MAX_INODES))
+		virtiofs_inodes_set_max(conn->session, ctx->max_inodes);
+	if (mount_is_given(ctx, GLUE_OPT_POLL_US))
 		virtiofs_poll_set(conn, ctx->poll_us);
 	return 0;
 }
 
 /**
- * virtiofs_glue_init_fs_context() - begin a mount
+ * virtiofs_mount_init_fs_context() - begin a mount
  * @fsc: gets the FUSE client's part of the context
  *
  * Context: process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int virtiofs_glue_init_fs_context(struct fs_context *fsc)
+int virtiofs_mount_init_fs_context(struct fs_context *fsc)
 {
 	struct glue_fs_context *ctx = kzalloc_obj(*ctx);
 
@@ -666,10 +667,10 @@ int virtiofs_glue_init_fs_context(struct fs_context *fsc)
 }
 
 /**
- * virtiofs_glue_free_fs_context() - undo virtiofs_glue_init_fs_context()
+ * virtiofs_mount_free_fs_context() - undo virtiofs_mount_init_fs_context()
  * @fsc: the context
  */
-void virtiofs_glue_free_fs_context(struct fs_context *fsc)
+void virtiofs_mount_free_fs_context(struct fs_context *fsc)
 {
 	if (fsc->fs_private)
 		kfree(glue_context_of(fsc));
@@ -678,7 +679,7 @@ void virtiofs_glue_free_fs_context(struct fs_context *fsc)
 /* The FUSE client's functions of a submount */
 static const struct fs_context_operations *glue_fuse_submount_ops;
 
-static int glue_get_tree_submount(struct fs_context *fsc)
+static int mount_get_submount(struct fs_context *fsc)
 {
 	int err = READ_ONCE(glue_fuse_submount_ops)->get_tree(fsc);
 	struct super_block *sb;
@@ -688,7 +689,7 @@ static int glue_get_tree_submount(struct fs_context *fsc)
 	sb = fsc->root->d_sb;
 	/* It is active, for somebody has come here from there; see the end of @sb */
 	atomic_inc(&glue_conn_of(get_fuse_conn_super(sb))->fm->sb->s_active);
-	err = glue_override(sb);
+	err = mount_override(sb);
 	if (err) {
 		dput(fsc->root);
 		fsc->root = NULL;
@@ -698,16 +699,16 @@ static int glue_get_tree_submount(struct fs_context *fsc)
 }
 
 static const struct fs_context_operations glue_submount_ops = {
-	.get_tree = glue_get_tree_submount,
+	.get_tree = mount_get_submount,
 };
 
 /**
- * virtiofs_glue_init_submount() - begin the mount of what the host announced
+ * virtiofs_mount_init_submount() - begin the mount of what the host announced
  * @fsc: context of a submount, which the FUSE client takes over
  *
  * Return: 0 or -errno.
  */
-int virtiofs_glue_init_submount(struct fs_context *fsc)
+int virtiofs_mount_init_submount(struct fs_context *fsc)
 {
 	int err = fuse_init_fs_context_submount(fsc);
 

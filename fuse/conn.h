@@ -12,12 +12,12 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-#include "fuse_compat.h"
+#include "compat.h"
 #include "fuse_glue.h"
 #include "hit_rate.h"
 #include "virtqueue.h"
 
-struct glue_ends;
+struct glue_completions;
 struct glue_latency;
 struct glue_orphan;
 
@@ -43,11 +43,11 @@ struct glue_orphan;
  * @errors: number of requests that have ended without a good reply
  * @latency: how long requests have taken
  * @inodes: number of inodes of all superblocks
- * @sbs: what fuse_cache.c knows of each superblock, by its device number
+ * @sbs: what inodes.c knows of each superblock, by its device number
  * @max_inodes: most of them that are to be there when not all are in use, or 0
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
  * @watch: looks after requests in flight, as long as there are any
- * @leave: lets killed callers go, at the word of @watch
+ * @abandon: lets killed callers abandon their requests, at the word of @watch
  * @age: how old @watch has last taken the oldest request for, in seconds
  * @slow: the device was said not to respond; of @watch alone
  * @blocked: id of the request that waits the longest to get to the device, or 0; of
@@ -60,7 +60,7 @@ struct glue_orphan;
  *	patience, or U64_MAX
  * @orphans: requests whose callers are gone, under @lock
  * @nr_orphans: number of those whose last work is not done
- * @ends: completions that were left to workers
+ * @completions: those that were left to workers
  * @lock: protects the INTERRUPTs of all requests, and orphans.  Taken under the
  *	FUSE client's locks; no queue's lock is taken under it.
  *
@@ -84,7 +84,7 @@ struct glue_conn {
 	unsigned int max_inodes;
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watch;
-	struct work_struct leave;
+	struct work_struct abandon;
 	unsigned int age;
 	bool slow;
 	u64 blocked;
@@ -95,7 +95,7 @@ struct glue_conn {
 	u64 stuck;
 	struct list_head orphans;
 	atomic_t nr_orphans;
-	struct glue_ends __percpu *ends;
+	struct glue_completions __percpu *completions;
 	spinlock_t lock; /* of INTERRUPTs and orphans */
 };
 
@@ -141,13 +141,20 @@ static inline struct fuse_req *glue_req_of(struct llist_node *link)
 	return container_of((struct list_head *)link, struct fuse_req, list);
 }
 
-/* fuse_glue.c: requests and replies */
+/* fuse_glue.c: the FUSE client's functions */
+extern const struct fuse_iqueue_ops virtiofs_glue_fiq_ops;
+
+/* req.c: requests as buffers */
 
 /* Room for a FLUSH or RELEASE without its caller, and for the reply */
 #define VIRTIOFS_REQ_KEPT	128
 
-extern const struct fuse_iqueue_ops virtiofs_glue_fiq_ops;
-
+bool virtiofs_req_prepare(struct fuse_req *req);
+int virtiofs_req_map(struct llist_node *link, struct virtiofs_buf *buf,
+		     struct virtiofs_sgl *sgl);
+int virtiofs_req_read(struct fuse_req *req, struct virtiofs_buf *buf);
+unsigned int virtiofs_req_len(struct fuse_req *req);
+unsigned int virtiofs_req_reply_len(struct fuse_req *req);
 void *virtiofs_req_memory(struct fuse_req *req, struct virtiofs_buf *buf);
 int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
 		       struct glue_conn *conn, struct virtiofs_buf *buf);
@@ -156,67 +163,70 @@ void *virtiofs_req_reply(struct fuse_req *req, struct fuse_args *args,
 void virtiofs_req_keep(struct fuse_req *req, struct fuse_args *args, void *copy);
 const void *virtiofs_req_kept(struct fuse_req *req);
 void virtiofs_req_free(struct fuse_req *req);
-void virtiofs_conn_send_forget(struct glue_conn *conn,
-			       struct fuse_forget_link *link);
-void virtiofs_conn_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
+void virtiofs_req_put(struct fuse_req *req);
 
-/* fuse_end.c: completions that may block */
-extern struct workqueue_struct *virtiofs_glue_wq;
-extern struct workqueue_struct *virtiofs_end_wq;
-
-struct glue_ends __percpu *virtiofs_ends_alloc(void);
-void virtiofs_ends_free(struct glue_ends __percpu *all);
-void virtiofs_end(struct glue_conn *conn, struct fuse_req *req);
-
-/* fuse_init.c: the beginning of a session */
+/* init.c: the beginning of a session */
 void virtiofs_init_offer(struct fuse_init_in *init);
 void virtiofs_init_done(struct fuse_req *req, int error);
 bool virtiofs_init_is_over(struct glue_conn *conn);
 int virtiofs_init_wait(struct fs_context *fsc, struct glue_conn *conn);
 
-/* fuse_interrupt.c: callers that have got a signal */
-int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);
+/* complete.c: completions that may block */
+extern struct workqueue_struct *virtiofs_glue_wq;
+extern struct workqueue_struct *virtiofs_complete_wq;
 
-/* fuse_leave.c: callers that do not wait */
-void virtiofs_leave_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);
-bool virtiofs_leave_is_exiting(struct fuse_req *req);
-void virtiofs_leave_exiting(struct glue_conn *conn, struct fuse_req *req);
-void virtiofs_leave_killed(struct work_struct *work);
-bool virtiofs_leave_hold(struct glue_conn *conn, struct fuse_req *req);
-void virtiofs_leave_held(struct glue_conn *conn, struct fuse_req *req);
-bool virtiofs_leave_hold_forget(struct glue_conn *conn,
-				struct fuse_forget_link *forget);
-void virtiofs_leave_wait(struct glue_conn *conn);
-void virtiofs_leave_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
-			 int error);
+struct glue_completions __percpu *virtiofs_complete_alloc(void);
+void virtiofs_complete_free(struct glue_completions __percpu *all);
+void virtiofs_complete(struct glue_conn *conn, struct fuse_req *req);
 
-/* fuse_poll.c: replies that are polled for */
+/* poll.c: replies that are polled for */
 bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
 			  struct fuse_req *req, struct virtiofs_waiter *waiter);
 void virtiofs_poll_set(struct glue_conn *conn, unsigned int us);
 
-/* fuse_stats.c: how long requests take */
+/* interrupt.c: callers that have got a signal */
+int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);
+
+/* abandon.c: callers that do not wait */
+void virtiofs_abandon_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);
+bool virtiofs_abandon_is_exiting(struct fuse_req *req);
+void virtiofs_abandon_exiting(struct glue_conn *conn, struct fuse_req *req);
+void virtiofs_abandon_held(struct glue_conn *conn, struct fuse_req *req);
+void virtiofs_abandon_killed(struct work_struct *work);
+
+/* order.c: what must not overtake what they have left */
+bool virtiofs_order_hold(struct glue_conn *conn, struct fuse_req *req);
+void virtiofs_order_send_forget(struct glue_conn *conn,
+				struct fuse_forget_link *link);
+void virtiofs_order_forget(struct glue_conn *conn, u64 nodeid, u64 nlookup);
+
+/* orphan.c: what they have left */
+void virtiofs_orphan_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
+			  int error);
+void virtiofs_orphan_wait(struct glue_conn *conn);
+
+/* watchdog.c: devices that do not answer */
+void virtiofs_watchdog_init(struct glue_conn *conn);
+void virtiofs_watchdog_start(struct glue_conn *conn);
+void virtiofs_watchdog_begin_unmount(struct glue_conn *conn);
+void virtiofs_watchdog_end_unmount(struct glue_conn *conn);
+void virtiofs_watchdog_stop(struct glue_conn *conn);
+
+/* inodes.c: inodes that are kept */
+void virtiofs_inodes_override(struct super_operations *ops);
+int virtiofs_inodes_add_sb(struct super_block *sb);
+struct inode *virtiofs_inodes_next(struct glue_conn *conn, u64 nodeid,
+				   unsigned long *dev);
+
+/* dirty.c: data that the server has not got yet */
+bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req);
+
+/* stats.c: how long requests take */
 struct glue_latency __percpu *virtiofs_stats_alloc(void);
 void virtiofs_stats_free(struct glue_latency __percpu *latency);
 void virtiofs_stats_count(struct glue_conn *conn, u32 opcode, u64 ns);
 
-/* fuse_watch.c: devices that do not answer */
-void virtiofs_watch_init(struct glue_conn *conn);
-void virtiofs_watch_requests(struct glue_conn *conn);
-void virtiofs_watch_begin_unmount(struct glue_conn *conn);
-void virtiofs_watch_end_unmount(struct glue_conn *conn);
-void virtiofs_watch_stop(struct glue_conn *conn);
-
-/* fuse_cache.c: inodes that are kept */
-void virtiofs_cache_override(struct super_operations *ops);
-int virtiofs_cache_add_sb(struct super_block *sb);
-struct inode *virtiofs_cache_next(struct glue_conn *conn, u64 nodeid,
-				  unsigned long *dev);
-
-/* fuse_dirty.c: data that the server has not got yet */
-bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req);
-
-/* fuse_mount.c: connections and mounts */
-void virtiofs_conn_release(struct fuse_iqueue *fiq);
+/* mount.c: connections and mounts */
+void virtiofs_mount_conn_release(struct fuse_iqueue *fiq);
 
 #endif

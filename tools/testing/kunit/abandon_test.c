@@ -445,7 +445,7 @@ static void removal_completes_a_modification_that_waits(struct kunit *test)
 	expect_result(mock, &callers[1], -ENOTCONN);
 }
 
-static struct kunit_case leave_cases[] = {
+static struct kunit_case abandon_cases[] = {
 	KUNIT_CASE(killed_reader_does_not_leave_its_stack_to_the_device),
 	KUNIT_CASE(killed_caller_leaves_what_has_no_payload),
 	KUNIT_CASE(killed_caller_waits_for_a_size_that_only_it_would_know),
@@ -456,9 +456,9 @@ static struct kunit_case leave_cases[] = {
 	{}
 };
 
-static struct kunit_suite leave_suite = {
-	.name = "virtiofs_leave",
-	.test_cases = leave_cases,
+static struct kunit_suite abandon_suite = {
+	.name = "virtiofs_abandon",
+	.test_cases = abandon_cases,
 };
 
-kunit_test_suite(leave_suite);
+kunit_test_suite(abandon_suite);

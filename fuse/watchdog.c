@@ -11,7 +11,7 @@
 #include <linux/printk.h>
 #include <linux/suspend.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 
 /* How often requests in flight are looked at */
 #define GLUE_WATCH_PERIOD	HZ
@@ -32,7 +32,7 @@ struct glue_oldest {
 	u32 opcode;
 };
 
-static void glue_may_be_oldest(struct glue_oldest *oldest, u64 since,
+static void watchdog_may_be_oldest(struct glue_oldest *oldest, u64 since,
 			       u32 opcode)
 {
 	if (oldest->opcode && since >= oldest->since)
@@ -42,13 +42,13 @@ static void glue_may_be_oldest(struct glue_oldest *oldest, u64 since,
 }
 
 /* See virtiofs_scan_fn */
-static bool glue_find_oldest(struct llist_node *link, u64 since, void *arg)
+static bool watchdog_find_oldest(struct llist_node *link, u64 since, void *arg)
 {
 	struct fuse_req *req = glue_req_of(link);
 
 	/* Waits for somebody else to unlock */
 	if (req->in.h.opcode != FUSE_SETLKW)
-		glue_may_be_oldest(arg, since, req->in.h.opcode);
+		watchdog_may_be_oldest(arg, since, req->in.h.opcode);
 	return false;
 }
 
@@ -63,7 +63,7 @@ struct glue_blocked {
 };
 
 /* See virtiofs_scan_fn */
-static bool glue_find_blocked(struct llist_node *link, u64 since, void *arg)
+static bool watchdog_find_blocked(struct llist_node *link, u64 since, void *arg)
 {
 	struct fuse_req *req = glue_req_of(link);
 	struct glue_blocked *blocked = arg;
@@ -80,33 +80,33 @@ static bool glue_find_blocked(struct llist_node *link, u64 since, void *arg)
  * A queue goes on in order.  So while the same request waits the longest, its queue takes
  * none: the device has it full of locks, perhaps, whose holders may be behind them.
  */
-static void glue_add_blocked(struct glue_conn *conn, struct glue_oldest *oldest,
+static void watchdog_add_blocked(struct glue_conn *conn, struct glue_oldest *oldest,
 			     u64 now)
 {
 	struct glue_blocked blocked = {};
 
-	virtiofs_vqs_scan_backlog(conn->session->vqs, glue_find_blocked,
+	virtiofs_vqs_scan_backlog(conn->session->vqs, watchdog_find_blocked,
 				  &blocked);
 	if (blocked.unique != conn->blocked) {
 		conn->blocked = blocked.unique;
 		conn->blocked_since = now;
 	}
 	if (blocked.unique)
-		glue_may_be_oldest(oldest, conn->blocked_since, blocked.opcode);
+		watchdog_may_be_oldest(oldest, conn->blocked_since, blocked.opcode);
 }
 
 /* What goes over the hiprio queue is never long with a device that works */
-static void glue_add_hiprio(struct glue_conn *conn, struct glue_oldest *oldest,
+static void watchdog_add_hiprio(struct glue_conn *conn, struct glue_oldest *oldest,
 			    u64 now)
 {
 	u64 age = virtiofs_vq_oldest(glue_hiprio(conn));
 
 	if (age)
-		glue_may_be_oldest(oldest, now - age, FUSE_FORGET);
+		watchdog_may_be_oldest(oldest, now - age, FUSE_FORGET);
 }
 
 /* The device is said to respond, or not, when that has changed */
-static void glue_set_slow(struct glue_conn *conn, bool slow, u32 opcode,
+static void watchdog_set_slow(struct glue_conn *conn, bool slow, u32 opcode,
 			  unsigned int age)
 {
 	if (slow == conn->slow)
@@ -121,7 +121,7 @@ static void glue_set_slow(struct glue_conn *conn, bool slow, u32 opcode,
 			conn->session->tag);
 }
 
-static void glue_watch_work(struct work_struct *work)
+static void watchdog_watch(struct work_struct *work)
 {
 	struct glue_conn *conn = container_of(to_delayed_work(work),
 					      struct glue_conn, watch);
@@ -133,10 +133,10 @@ static void glue_watch_work(struct work_struct *work)
 	unsigned int age = 0;
 
 	virtiofs_vqs_reap(conn->session->vqs);
-	queue_work(virtiofs_end_wq, &conn->leave);
-	virtiofs_vqs_scan(conn->session->vqs, glue_find_oldest, &oldest);
-	glue_add_blocked(conn, &oldest, now);
-	glue_add_hiprio(conn, &oldest, now);
+	queue_work(virtiofs_complete_wq, &conn->abandon);
+	virtiofs_vqs_scan(conn->session->vqs, watchdog_find_oldest, &oldest);
+	watchdog_add_blocked(conn, &oldest, now);
+	watchdog_add_hiprio(conn, &oldest, now);
 	if (oldest.opcode && oldest.since < now)
 		age = div_u64(now - oldest.since, NSEC_PER_SEC);
 	/* The clock may have gone on while neither guest nor device ran */
@@ -151,7 +151,7 @@ static void glue_watch_work(struct work_struct *work)
 	/* A lock may be waited for as long as it likes, but not with a device that is gone */
 	if (age || virtiofs_vqs_oldest(conn->session->vqs) >= NSEC_PER_SEC)
 		virtiofs_vqs_check_async(conn->session->vqs);
-	glue_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
+	watchdog_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
 	/* The sync of a suspend waits for the device, unless something is more urgent */
 	if (conn->slow)
 		pm_system_wakeup();
@@ -161,7 +161,7 @@ static void glue_watch_work(struct work_struct *work)
 				   GLUE_WATCH_PERIOD);
 }
 
-static void glue_watchdog(struct work_struct *work)
+static void watchdog_unmount(struct work_struct *work)
 {
 	struct glue_conn *conn = container_of(to_delayed_work(work),
 					      struct glue_conn, watchdog);
@@ -184,23 +184,22 @@ static void glue_watchdog(struct work_struct *work)
 }
 
 /**
- * virtiofs_watch_init() - make ready to look after a connection
+ * virtiofs_watchdog_init() - make ready to look after a connection
  * @conn: a new connection
  */
-void virtiofs_watch_init(struct glue_conn *conn)
+void virtiofs_watchdog_init(struct glue_conn *conn)
 {
-	INIT_DELAYED_WORK(&conn->watch, glue_watch_work);
-	INIT_WORK(&conn->leave, virtiofs_leave_killed);
-	INIT_DELAYED_WORK(&conn->watchdog, glue_watchdog);
+	INIT_DELAYED_WORK(&conn->watch, watchdog_watch);
+	INIT_DELAYED_WORK(&conn->watchdog, watchdog_unmount);
 }
 
 /**
- * virtiofs_watch_requests() - look after requests until there are none any more
+ * virtiofs_watchdog_start() - look after requests until there are none any more
  * @conn: a connection with a request
  *
  * Context: any.
  */
-void virtiofs_watch_requests(struct glue_conn *conn)
+void virtiofs_watchdog_start(struct glue_conn *conn)
 {
 	if (!delayed_work_pending(&conn->watch))
 		queue_delayed_work(virtiofs_glue_wq, &conn->watch,
@@ -208,12 +207,12 @@ void virtiofs_watch_requests(struct glue_conn *conn)
 }
 
 /**
- * virtiofs_watch_begin_unmount() - have the end of a session end
+ * virtiofs_watchdog_begin_unmount() - have the end of a session end
  * @conn: the connection
  *
  * Reaps each second, and kills the queues if nothing completes GLUE_PATIENCE times.
  */
-void virtiofs_watch_begin_unmount(struct glue_conn *conn)
+void virtiofs_watchdog_begin_unmount(struct glue_conn *conn)
 {
 	conn->completed = virtiofs_vqs_completed(conn->session->vqs);
 	conn->stalled = 0;
@@ -222,26 +221,26 @@ void virtiofs_watch_begin_unmount(struct glue_conn *conn)
 }
 
 /**
- * virtiofs_watch_end_unmount() - undo virtiofs_watch_begin_unmount()
+ * virtiofs_watchdog_end_unmount() - undo virtiofs_watchdog_begin_unmount()
  * @conn: the connection
  *
  * Context: process context, may sleep.
  */
-void virtiofs_watch_end_unmount(struct glue_conn *conn)
+void virtiofs_watchdog_end_unmount(struct glue_conn *conn)
 {
 	cancel_delayed_work_sync(&conn->watchdog);
 }
 
 /**
- * virtiofs_watch_stop() - look after a connection no longer
+ * virtiofs_watchdog_stop() - look after a connection no longer
  * @conn: a connection without requests
  *
  * Context: process context, may sleep.
  */
-void virtiofs_watch_stop(struct glue_conn *conn)
+void virtiofs_watchdog_stop(struct glue_conn *conn)
 {
 	cancel_delayed_work_sync(&conn->watch);
-	cancel_work_sync(&conn->leave);
+	cancel_work_sync(&conn->abandon);
 	/* The next session may have the same queues */
 	if (conn->slow)
 		virtiofs_vqs_set_responding(conn->session->vqs, true);

@@ -9,7 +9,7 @@
 #include <linux/fs_context.h>
 #include <linux/sched/signal.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 #include "hiprio.h"
 
 /*
@@ -54,25 +54,25 @@ void virtiofs_init_done(struct fuse_req *req, int error)
 }
 
 /**
- * virtiofs_glue_max_read() - most bytes that one request reads
+ * virtiofs_init_max_read() - most bytes that one request reads
  * @session: a session that is mounted
  *
  * Context: any.
  * Return: the number.
  */
-unsigned long virtiofs_glue_max_read(struct virtiofs_session *session)
+unsigned long virtiofs_init_max_read(struct virtiofs_session *session)
 {
 	return glue_max_read(session->conn->fc);
 }
 
 /**
- * virtiofs_glue_max_write() - most bytes that one request writes
+ * virtiofs_init_max_write() - most bytes that one request writes
  * @session: a session that is mounted
  *
  * Context: any.
  * Return: the number.
  */
-unsigned long virtiofs_glue_max_write(struct virtiofs_session *session)
+unsigned long virtiofs_init_max_write(struct virtiofs_session *session)
 {
 	struct fuse_conn *fc = session->conn->fc;
 
@@ -92,7 +92,7 @@ bool virtiofs_init_is_over(struct glue_conn *conn)
 }
 
 /* 0 if there is a session, or -errno with a message in the log of @fsc */
-static int glue_init_result(struct glue_conn *conn, struct fs_context *fsc)
+static int init_result(struct glue_conn *conn, struct fs_context *fsc)
 {
 	const char *tag = conn->session->tag;
 	int error = conn->init_error;
@@ -130,5 +130,5 @@ int virtiofs_init_wait(struct fs_context *fsc, struct glue_conn *conn)
 	if (wait_event_killable(*glue_init_waitq(conn->fc),
 				virtiofs_init_is_over(conn)))
 		return -EINTR;
-	return glue_init_result(conn, fsc);
+	return init_result(conn, fsc);
 }

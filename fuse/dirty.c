@@ -10,7 +10,7 @@
 #include <linux/pagemap.h>
 #include <linux/wait.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 
 /*
  * Has every WRITE of the page cache ended?  Not all kernels mark the pages until then.  None
@@ -72,7 +72,7 @@ bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req)
 	struct inode *inode;
 	int err = 0;
 
-	while (!err && (inode = virtiofs_cache_next(conn, req->in.h.nodeid,
+	while (!err && (inode = virtiofs_inodes_next(conn, req->in.h.nodeid,
 						    &dev))) {
 		if (S_ISREG(inode->i_mode))
 			err = dirty_write_back(inode);

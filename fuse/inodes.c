@@ -17,7 +17,7 @@
 #include <linux/wait_bit.h>
 #include <linux/xarray.h>
 
-#include "fuse_conn.h"
+#include "conn.h"
 
 /* So many dentries are looked at before it is asked whether that was enough */
 #define GLUE_PRUNE_BATCH	32
@@ -35,16 +35,16 @@ struct glue_sb {
 };
 
 /* The FUSE client's functions */
-static struct inode *(*glue_fuse_alloc_inode)(struct super_block *sb);
-static void (*glue_fuse_evict_inode)(struct inode *inode);
+static struct inode *(*inodes_fuse_alloc)(struct super_block *sb);
+static void (*inodes_fuse_evict)(struct inode *inode);
 
-static struct glue_sb *glue_sb_of(struct glue_conn *conn,
+static struct glue_sb *inodes_sb_of(struct glue_conn *conn,
 				  struct super_block *sb)
 {
 	return xa_load(&conn->sbs, sb->s_dev);
 }
 
-static bool glue_cache_is_full(struct glue_conn *conn)
+static bool inodes_are_too_many(struct glue_conn *conn)
 {
 	unsigned int max = READ_ONCE(conn->max_inodes);
 
@@ -55,9 +55,9 @@ static bool glue_cache_is_full(struct glue_conn *conn)
  * The limit cannot hold when more inodes are in use.  A quarter of it may then be unused all
  * the same: without any, each walk of a path would ask the server anew, for everybody.
  */
-static bool glue_is_to_prune(struct glue_conn *conn, struct super_block *sb)
+static bool inodes_are_to_prune(struct glue_conn *conn, struct super_block *sb)
 {
-	return glue_cache_is_full(conn) &&
+	return inodes_are_too_many(conn) &&
 	       list_lru_count(&sb->s_dentry_lru) >
 	       READ_ONCE(conn->max_inodes) / 4;
 }
@@ -68,7 +68,7 @@ static bool glue_is_to_prune(struct glue_conn *conn, struct super_block *sb)
  * time that a dentry comes up that was used again, it is spared.  Returns
  * false if the VFS does not want to now.
  */
-static bool glue_prune_list(struct glue_conn *conn, struct super_block *sb,
+static bool inodes_prune_list(struct glue_conn *conn, struct super_block *sb,
 			    int nid, struct mem_cgroup *memcg)
 {
 	unsigned long nr = list_lru_count_one(&sb->s_dentry_lru, nid, memcg);
@@ -80,7 +80,7 @@ static bool glue_prune_list(struct glue_conn *conn, struct super_block *sb,
 	unsigned long scanned;
 
 	for (scanned = 0; scanned < 2 * nr; scanned += GLUE_PRUNE_BATCH) {
-		if (!glue_is_to_prune(conn, sb))
+		if (!inodes_are_to_prune(conn, sb))
 			break;
 		sc.nr_to_scan = GLUE_PRUNE_BATCH;
 		if (sb->s_shrink->scan_objects(sb->s_shrink, &sc) == SHRINK_STOP)
@@ -91,22 +91,22 @@ static bool glue_prune_list(struct glue_conn *conn, struct super_block *sb,
 }
 
 /* Lists are by memory node and by memory cgroup, of which the caller's is tried */
-static void glue_prune_sb(struct glue_conn *conn, struct super_block *sb,
+static void inodes_prune_sb(struct glue_conn *conn, struct super_block *sb,
 			  struct mem_cgroup *memcg)
 {
 	int nid;
 
 	for_each_online_node(nid) {
-		if (!glue_prune_list(conn, sb, nid, memcg))
+		if (!inodes_prune_list(conn, sb, nid, memcg))
 			return;
 	}
 	/* What is left is of other memory cgroups: they lose all that is not in use */
-	if (glue_is_to_prune(conn, sb))
+	if (inodes_are_to_prune(conn, sb))
 		shrink_dcache_sb(sb);
 }
 
 /* Nothing waits for the end of a mount, which takes all inodes anyway */
-static void glue_prune(struct glue_conn *conn)
+static void inodes_prune(struct glue_conn *conn)
 {
 	struct fuse_conn *fc = conn->fc;
 	struct mem_cgroup *memcg;
@@ -117,10 +117,10 @@ static void glue_prune(struct glue_conn *conn)
 	memcg = get_mem_cgroup_from_mm(current->mm);
 	list_for_each_entry(fm, &fc->mounts, fc_entry) {
 		/* The end of a superblock frees its shrinker first, under s_umount */
-		if (!fm->sb || !glue_cache_is_full(conn) ||
+		if (!fm->sb || !inodes_are_too_many(conn) ||
 		    !down_read_trylock(&fm->sb->s_umount))
 			continue;
-		glue_prune_sb(conn, fm->sb, memcg);
+		inodes_prune_sb(conn, fm->sb, memcg);
 		up_read(&fm->sb->s_umount);
 	}
 	mem_cgroup_put(memcg);
@@ -132,21 +132,21 @@ static void glue_prune(struct glue_conn *conn)
  * well if there were no memory for the inode, so the locks that it holds are no
  * hindrance.
  */
-static struct inode *glue_alloc_inode(struct super_block *sb)
+static struct inode *inodes_alloc(struct super_block *sb)
 {
 	struct glue_conn *conn = glue_conn_of(get_fuse_mount_super(sb)->fc);
-	struct inode *inode = glue_fuse_alloc_inode(sb);
+	struct inode *inode = inodes_fuse_alloc(sb);
 
 	if (!inode)
 		return NULL;
 	atomic_long_inc(&conn->inodes);
-	atomic_long_inc(&glue_sb_of(conn, sb)->inodes);
-	if (unlikely(glue_cache_is_full(conn)))
-		glue_prune(conn);
+	atomic_long_inc(&inodes_sb_of(conn, sb)->inodes);
+	if (unlikely(inodes_are_too_many(conn)))
+		inodes_prune(conn);
 	return inode;
 }
 
-static void glue_give_back_lookups(struct fuse_conn *fc,
+static void inodes_forget(struct fuse_conn *fc,
 				   struct fuse_forget_link *forget, u64 nodeid,
 				   u64 nlookup)
 {
@@ -161,31 +161,31 @@ static void glue_give_back_lookups(struct fuse_conn *fc,
  * From the beginning of its superblock's end on the FUSE client gives no inode back,
  * which only DESTROY makes up for.  What it has given back it does not point to any more.
  */
-static void glue_evict_inode(struct inode *inode)
+static void inodes_evict(struct inode *inode)
 {
 	struct fuse_inode *fi = get_fuse_inode(inode);
 	struct fuse_conn *fc = get_fuse_conn(inode);
 	struct fuse_submount_lookup *shared;
 
-	glue_fuse_evict_inode(inode);
+	inodes_fuse_evict(inode);
 	if (fi->nlookup && fi->forget) {
-		glue_give_back_lookups(fc, fi->forget, fi->nodeid, fi->nlookup);
+		inodes_forget(fc, fi->forget, fi->nodeid, fi->nlookup);
 		fi->forget = NULL;
 	}
 	/* A submount's root shares a lookup with the directory that it covers */
 	shared = fi->submount_lookup;
 	fi->submount_lookup = NULL;
 	if (shared && refcount_dec_and_test(&shared->count)) {
-		glue_give_back_lookups(fc, shared->forget, shared->nodeid, 1);
+		inodes_forget(fc, shared->forget, shared->nodeid, 1);
 		kfree(shared);
 	}
 }
 
 /* The last of a superblock may be what its end waits for: then both go at once */
-static void glue_destroy_inode(struct inode *inode)
+static void inodes_destroy(struct inode *inode)
 {
 	struct glue_conn *conn = glue_conn_of(get_fuse_conn(inode));
-	struct glue_sb *counted = glue_sb_of(conn, inode->i_sb);
+	struct glue_sb *counted = inodes_sb_of(conn, inode->i_sb);
 
 	atomic_long_dec(&conn->inodes);
 	if (atomic_long_dec_and_test(&counted->inodes))
@@ -197,10 +197,10 @@ static void glue_destroy_inode(struct inode *inode)
  * device has answered that, and RELEASE then.  Only with its last superblock does
  * the FUSE client wait for requests.
  */
-static void glue_put_super(struct super_block *sb)
+static void inodes_put_super(struct super_block *sb)
 {
 	struct glue_conn *conn = glue_conn_of(get_fuse_mount_super(sb)->fc);
-	struct glue_sb *counted = glue_sb_of(conn, sb);
+	struct glue_sb *counted = inodes_sb_of(conn, sb);
 
 	wait_var_event(counted, !atomic_long_read(&counted->inodes));
 	xa_erase(&conn->sbs, sb->s_dev);
@@ -208,29 +208,29 @@ static void glue_put_super(struct super_block *sb)
 }
 
 /**
- * virtiofs_cache_override() - count inodes
+ * virtiofs_inodes_override() - count inodes
  * @ops: functions of superblocks, which are the FUSE client's so far
  */
-void virtiofs_cache_override(struct super_operations *ops)
+void virtiofs_inodes_override(struct super_operations *ops)
 {
-	glue_fuse_alloc_inode = ops->alloc_inode;
-	ops->alloc_inode = glue_alloc_inode;
-	glue_fuse_evict_inode = ops->evict_inode;
-	ops->evict_inode = glue_evict_inode;
+	inodes_fuse_alloc = ops->alloc_inode;
+	ops->alloc_inode = inodes_alloc;
+	inodes_fuse_evict = ops->evict_inode;
+	ops->evict_inode = inodes_evict;
 	/* The FUSE client has none of these */
-	ops->destroy_inode = glue_destroy_inode;
-	ops->put_super = glue_put_super;
+	ops->destroy_inode = inodes_destroy;
+	ops->put_super = inodes_put_super;
 }
 
 /**
- * virtiofs_cache_add_sb() - count inodes of a superblock
- * @sb: gets the functions of virtiofs_cache_override() next, and has no inode but
+ * virtiofs_inodes_add_sb() - count inodes of a superblock
+ * @sb: gets the functions of virtiofs_inodes_override() next, and has no inode but
  *	its root
  *
  * Context: process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int virtiofs_cache_add_sb(struct super_block *sb)
+int virtiofs_inodes_add_sb(struct super_block *sb)
 {
 	struct glue_conn *conn = glue_conn_of(get_fuse_mount_super(sb)->fc);
 	struct glue_sb *counted = kzalloc_obj(*counted);
@@ -250,19 +250,19 @@ int virtiofs_cache_add_sb(struct super_block *sb)
 }
 
 /* Whoever makes an inode fills it in after others can find it */
-static bool glue_inode_is_new(struct inode *inode)
+static bool inodes_is_new(struct inode *inode)
 {
 	guard(spinlock)(&inode->i_lock);
 	return inode_state_read(inode) & I_NEW;
 }
 
-static int glue_has_nodeid(struct inode *inode, void *nodeid)
+static int inodes_match(struct inode *inode, void *nodeid)
 {
 	return get_node_id(inode) == *(u64 *)nodeid;
 }
 
 /**
- * virtiofs_cache_next() - find an inode by the server's number
+ * virtiofs_inodes_next() - find an inode by the server's number
  * @conn: the connection
  * @nodeid: the number
  * @dev: where to go on; 0 at first
@@ -274,7 +274,7 @@ static int glue_has_nodeid(struct inode *inode, void *nodeid)
  * Context: any but interrupts.  Does not sleep.
  * Return: the next inode, referenced, or NULL if there is no more.
  */
-struct inode *virtiofs_cache_next(struct glue_conn *conn, u64 nodeid,
+struct inode *virtiofs_inodes_next(struct glue_conn *conn, u64 nodeid,
 				  unsigned long *dev)
 {
 	struct glue_sb *counted;
@@ -284,62 +284,62 @@ struct inode *virtiofs_cache_next(struct glue_conn *conn, u64 nodeid,
 	guard(rcu)();
 	xa_for_each_start(&conn->sbs, index, counted, *dev) {
 		*dev = index + 1;
-		inode = find_inode_rcu(counted->sb, nodeid, glue_has_nodeid,
+		inode = find_inode_rcu(counted->sb, nodeid, inodes_match,
 				       &nodeid);
-		if (inode && !glue_inode_is_new(inode) && igrab(inode))
+		if (inode && !inodes_is_new(inode) && igrab(inode))
 			return inode;
 	}
 	return NULL;
 }
 
 /**
- * virtiofs_cache_inodes() - number of inodes that are in the cache or in use
+ * virtiofs_inodes_count() - number of inodes that are in the cache or in use
  * @session: a session that is mounted
  *
  * Context: any.
  * Return: the number, submounts included.
  */
-unsigned long virtiofs_cache_inodes(struct virtiofs_session *session)
+unsigned long virtiofs_inodes_count(struct virtiofs_session *session)
 {
 	return atomic_long_read(&session->conn->inodes);
 }
 
 /**
- * virtiofs_cache_max() - most inodes that are to be in the cache
+ * virtiofs_inodes_max() - most inodes that are to be in the cache
  * @session: a session that is mounted
  *
  * Context: any.
  * Return: the number, or 0 if there is no limit.
  */
-unsigned long virtiofs_cache_max(struct virtiofs_session *session)
+unsigned long virtiofs_inodes_max(struct virtiofs_session *session)
 {
 	return READ_ONCE(session->conn->max_inodes);
 }
 
 /**
- * virtiofs_cache_set_max() - change the most inodes that are to be in the cache
+ * virtiofs_inodes_set_max() - change the most inodes that are to be in the cache
  * @session: a session that is mounted
  * @max: the number, or 0 for no limit
  *
  * Context: process context, may sleep.
  * Return: 0.
  */
-int virtiofs_cache_set_max(struct virtiofs_session *session, unsigned int max)
+int virtiofs_inodes_set_max(struct virtiofs_session *session, unsigned int max)
 {
 	WRITE_ONCE(session->conn->max_inodes, max);
-	glue_prune(session->conn);
+	inodes_prune(session->conn);
 	return 0;
 }
 
 /**
- * virtiofs_cache_prune() - drop all inodes that are not in use
+ * virtiofs_inodes_prune() - drop all inodes that are not in use
  * @session: a session that is mounted
  *
  * The host knows of it when this returns, as far as the device is in time.
  *
  * Context: process context, may sleep.
  */
-void virtiofs_cache_prune(struct virtiofs_session *session)
+void virtiofs_inodes_prune(struct virtiofs_session *session)
 {
 	struct glue_conn *conn = session->conn;
 	struct fuse_conn *fc = conn->fc;

@@ -11,15 +11,15 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 
-#include "late.h"
+#include "undo.h"
 
-static void late_entry(struct virtiofs_late *late,
+static void undo_entry(struct virtiofs_undo *late,
 		       const struct fuse_entry_out *entry)
 {
 	late->forget = READ_ONCE(entry->nodeid);
 }
 
-static void late_open(struct virtiofs_late *late, u64 nodeid, u32 flags,
+static void undo_open(struct virtiofs_undo *late, u64 nodeid, u32 flags,
 		      const struct fuse_open_out *open, u32 opcode)
 {
 	late->nodeid = nodeid;
@@ -29,7 +29,7 @@ static void late_open(struct virtiofs_late *late, u64 nodeid, u32 flags,
 	late->release.flags = flags;
 }
 
-static void late_lock(struct virtiofs_late *late, u64 nodeid,
+static void undo_lock(struct virtiofs_undo *late, u64 nodeid,
 		      const struct fuse_lk_in *lk)
 {
 	if (lk->lk.type == F_UNLCK)
@@ -42,7 +42,7 @@ static void late_lock(struct virtiofs_late *late, u64 nodeid,
 }
 
 /**
- * virtiofs_late_reply() - find out what a good reply leaves behind on the server
+ * virtiofs_undo_reply() - find out what a good reply leaves behind on the server
  * @late: gets what has to be given back
  * @in: header of the request
  * @args: arguments of the request
@@ -53,7 +53,7 @@ static void late_lock(struct virtiofs_late *late, u64 nodeid,
  *
  * Context: any.
  */
-void virtiofs_late_reply(struct virtiofs_late *late,
+void virtiofs_undo_reply(struct virtiofs_undo *late,
 			 const struct fuse_in_header *in, const void *args,
 			 const void *first, const void *second)
 {
@@ -67,19 +67,19 @@ void virtiofs_late_reply(struct virtiofs_late *late,
 	case FUSE_MKDIR:
 	case FUSE_SYMLINK:
 	case FUSE_LINK:
-		late_entry(late, first);
+		undo_entry(late, first);
 		break;
 	case FUSE_CREATE:
 	case FUSE_TMPFILE:
-		late_entry(late, first);
-		late_open(late, late->forget, create->flags, second,
+		undo_entry(late, first);
+		undo_open(late, late->forget, create->flags, second,
 			  FUSE_RELEASE);
 		break;
 	case FUSE_OPEN:
-		late_open(late, in->nodeid, open->flags, first, FUSE_RELEASE);
+		undo_open(late, in->nodeid, open->flags, first, FUSE_RELEASE);
 		break;
 	case FUSE_OPENDIR:
-		late_open(late, in->nodeid, open->flags, first,
+		undo_open(late, in->nodeid, open->flags, first,
 			  FUSE_RELEASEDIR);
 		break;
 	case FUSE_READDIRPLUS:
@@ -87,13 +87,13 @@ void virtiofs_late_reply(struct virtiofs_late *late,
 		break;
 	case FUSE_SETLK:
 	case FUSE_SETLKW:
-		late_lock(late, in->nodeid, args);
+		undo_lock(late, in->nodeid, args);
 		break;
 	}
 }
 
 /* The directory itself and its parent are no lookups */
-static bool late_is_dot(const struct fuse_dirent *dirent)
+static bool undo_is_dot(const struct fuse_dirent *dirent)
 {
 	return dirent->name[0] == '.' &&
 	       (dirent->namelen == 1 ||
@@ -101,7 +101,7 @@ static bool late_is_dot(const struct fuse_dirent *dirent)
 }
 
 /**
- * virtiofs_late_entry() - walk over the inodes of a READDIRPLUS
+ * virtiofs_undo_entry() - walk over the inodes of a READDIRPLUS
  * @entries: the reply, in memory that the device cannot write to
  * @len: its length
  * @pos: where the walk is; begins with 0
@@ -109,7 +109,7 @@ static bool late_is_dot(const struct fuse_dirent *dirent)
  * Context: any.
  * Return: an inode that was looked up once, or 0 at the end.
  */
-u64 virtiofs_late_entry(const void *entries, size_t len, size_t *pos)
+u64 virtiofs_undo_entry(const void *entries, size_t len, size_t *pos)
 {
 	const struct fuse_direntplus *plus;
 	size_t size;
@@ -123,7 +123,7 @@ u64 virtiofs_late_entry(const void *entries, size_t len, size_t *pos)
 		if (size > len - *pos)
 			break;
 		*pos += size;
-		if (plus->entry_out.nodeid && !late_is_dot(&plus->dirent))
+		if (plus->entry_out.nodeid && !undo_is_dot(&plus->dirent))
 			return plus->entry_out.nodeid;
 	}
 	return 0;
