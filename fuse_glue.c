@@ -128,7 +128,7 @@ static void glue_fail_req(struct fuse_req *req)
 }
 
 /*
- * Of what nobody waits for, READs into the page cache are readahead's.  It fills its
+ * Background READs into the page cache are readahead's.  It fills its
  * requests, so one that could be longer is its last, or ends at pages that are there
  * already, and then there is one notification more.
  */

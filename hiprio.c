@@ -94,7 +94,7 @@ static int hiprio_map_interrupt(struct llist_node *link,
 	return 1;
 }
 
-/* Nobody answers a FORGET, so it needs no unique id */
+/* A FORGET has no reply, so it needs no unique id */
 static int hiprio_map_forget(struct llist_node *link, struct virtiofs_buf *buf,
 			     struct virtiofs_sgl *sgl)
 {

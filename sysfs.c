@@ -58,7 +58,7 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return 0;
 }
 
-/* As "umount -f", for who does not know where it is mounted */
+/* As "umount -f", for a share whose mount point is not known */
 static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
 {
@@ -361,7 +361,7 @@ static int device_add_mqs(struct virtiofs_device *dev)
 	return 0;
 }
 
-/* For people: files that may look different one day */
+/* For people: the format of these files may change */
 static int latency_show(struct seq_file *m, void *unused)
 {
 	struct virtiofs_device *dev = m->private;
@@ -419,7 +419,7 @@ err_del_kobj:
  * virtiofs_sysfs_del() - undo virtiofs_sysfs_add()
  * @dev: the device
  *
- * Waits for who uses its files.
+ * Waits for the users of its files.
  *
  * Context: process context, sleeps; not under the device's mutexes.
  */

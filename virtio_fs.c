@@ -27,7 +27,7 @@
 static DEFINE_MUTEX(virtiofs_devices_lock);
 static LIST_HEAD(virtiofs_devices);
 
-/* How often a tag has come, and who waits for the next one */
+/* How often a tag has come, and the waiters for the next one */
 static atomic_t virtiofs_arrivals = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(virtiofs_arrival);
 
@@ -76,7 +76,7 @@ static int device_list(struct virtiofs_device *dev)
 	return 0;
 }
 
-/* No mount, and nobody who resets the device, finds it any more */
+/* Neither a mount nor a reset of the function finds the device any more */
 static void device_unlist(struct virtiofs_device *dev)
 {
 	guard(mutex)(&virtiofs_devices_lock);
@@ -136,7 +136,7 @@ static void device_changed(struct virtiofs_vqs *vqs)
 {
 	struct virtiofs_device *dev = dev_get_drvdata(&vqs->vdev->dev);
 
-	/* Whoever has the device reset may hold its mutex */
+	/* The caller may hold the mutex of the device, as one that resets it does */
 	if (dev && !dev->gone)
 		schedule_work(&dev->state_work);
 }
@@ -218,7 +218,7 @@ static void virtiofs_remove(struct virtio_device *vdev)
 	struct virtiofs_device *dev = dev_get_drvdata(&vdev->dev);
 
 	device_stop(dev);
-	/* Waits for who uses its files, none of whom waits for the device now */
+	/* Waits for the users of its files, none of which waits for the device now */
 	virtiofs_sysfs_del(dev);
 	/* Once, not for each call that will fail */
 	if (device_has_session(dev))
@@ -268,7 +268,7 @@ static int device_revive(struct virtiofs_device *dev)
 	lockdep_assert_held(&dev->lock);
 
 	if (dev->vqs) {
-		/* What has ended the session before is not for the next one */
+		/* A kill that was meant for the last session must not meet the next one */
 		virtiofs_vqs_flush_kill(dev->vqs);
 		if (!virtiofs_vqs_are_dead(dev->vqs))
 			return 0;
@@ -323,8 +323,8 @@ static struct virtiofs_session *session_new(struct virtiofs_device *dev)
 		ds->session.vqs = virtiofs_vqs_get(dev->vqs);
 	}
 	/*
-	 * Not under the device's mutex: a prune may hold this one until somebody
-	 * aborts or removes the device, which takes that.
+	 * Not under the device's mutex: a prune may hold this one until an
+	 * abort or removal of the device, which takes that.
 	 */
 	err = mutex_lock_killable(&dev->sessions_lock);
 	if (err)
@@ -468,7 +468,7 @@ MODULE_DEVICE_TABLE(virtio, virtiofs_ids);
 /*
  * The virtio core resets a device when the guest wakes up, and that is the end of
  * a session: hosts forget all about it.  So the device can only be suspended
- * while nobody uses it.
+ * while it has no session.
  */
 static int virtiofs_freeze(struct virtio_device *vdev)
 {
@@ -485,7 +485,7 @@ static int virtiofs_freeze(struct virtio_device *vdev)
 	return 0;
 }
 
-/* Somebody has the device's function reset, which ends the session as well */
+/* The transport is about to reset the device's function, which ends the session as well */
 static int __maybe_unused virtiofs_reset_prepare(struct virtio_device *vdev)
 {
 	struct virtiofs_device *dev = device_get_bound(vdev);

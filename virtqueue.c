@@ -3,7 +3,7 @@
  * A virtqueue of a virtio-fs device.
  *
  * Submissions go into a ring in the order in which they came, as far as the
- * ring has room, and end with who waits for them, or else in the worker.
+ * ring has room, and are completed by their waiters, or else by the worker.
  * Knows virtio, but neither FUSE nor file systems.
  */
 
@@ -252,7 +252,7 @@ static void vq_return_buf(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	smp_store_release(&waiter->used, true);
 }
 
-/* Take all that the device has used.  What nobody waits for is the worker's to complete. */
+/* Take all that the device has used.  What has no waiter is the worker's to complete. */
 static void vq_reap(struct virtiofs_vq *vq)
 {
 	struct virtiofs_buf *buf;
@@ -284,7 +284,7 @@ static void vq_disarm(struct virtiofs_vq *vq)
 }
 
 /*
- * Who reaps next?  A poller or the worker may be long about to, as another task or the
+ * What reaps next?  A poller or the worker may be long about to, as another task or the
  * hypervisor takes their CPU.  So a sleeper needs callbacks, and a poller reaps for itself alone.
  */
 static enum virtiofs_vq_state vq_next_state(const struct virtiofs_vq *vq)
@@ -324,8 +324,8 @@ static void vq_update_state(struct virtiofs_vq *vq)
  * @vq: the queue
  * @flags: of spin_lock_irqsave()
  *
- * Whoever has the lock changes what is in the ring, and who waits for it.  Who reaps next
- * follows from that, and is decided here for all of them.  The device is notified without
+ * The holder of the lock has changed what is in the ring, and its waiters.  What reaps next
+ * follows from that, and is decided here for all holders.  The device is notified without
  * the lock, since that may be a VM exit, and sleepers are woken without it, as they are about
  * to take it.
  *
@@ -429,11 +429,11 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 		vq->nr_sleeping++;
 }
 
-/* Have the worker poll for what nobody waits for here: its submitter may do so elsewhere */
+/* Have the worker poll for a background request: its submitter may wait elsewhere */
 static void vq_let_worker_poll(struct virtiofs_vq *vq)
 {
 	if (!vq->nr_in_ring || !READ_ONCE(vq->poll_ns) || vq_cpu_is_wanted() ||
-	    !hit_rate_pays(&vq->rate))
+	    !hit_rate_allows(&vq->rate))
 		return;
 	WRITE_ONCE(vq->worker_polls, true);
 	vq_schedule(vq);
@@ -457,7 +457,7 @@ static void vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 	fifo_splice(&vq->backlog, fifo);
 	vq_fill(vq);
 	if (waiter)
-		vq_attach(vq, link, waiter, idle && rate && hit_rate_pays(rate));
+		vq_attach(vq, link, waiter, idle && rate && hit_rate_allows(rate));
 	else if (idle)
 		vq_let_worker_poll(vq);
 }
@@ -549,7 +549,7 @@ void virtiofs_vq_flush(struct virtiofs_vq *vq)
 void virtiofs_vq_set_ops(struct virtiofs_vq *vq,
 			 const struct virtiofs_vq_ops *ops)
 {
-	/* Who calls done() does not look here under the lock */
+	/* The callers of done() read it without the lock */
 	scoped_guard(vq, vq)
 		WRITE_ONCE(vq->ops, ops);
 }
@@ -583,7 +583,7 @@ static void vq_flush_work(struct work_struct *work)
 				       struct virtiofs_vq, flush));
 }
 
-/* Account for @nr submissions that have ended, and use what they had */
+/* Account for @nr completed submissions, and use what they had */
 static void vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 			 struct list_head *batch)
 {
@@ -597,7 +597,7 @@ static void vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 	vq_fill(vq);
 }
 
-/* The worker goes on, or has ended */
+/* The worker goes on, or returns */
 static void vq_set_scheduled(struct virtiofs_vq *vq, bool scheduled)
 {
 	WRITE_ONCE(vq->scheduled, scheduled);
@@ -616,7 +616,7 @@ static bool vq_worker_goes_on(const struct virtiofs_vq *vq)
 }
 
 /*
- * Complete the requests of @batch.  More may be used meanwhile, so the worker looks once
+ * Complete the requests of @batch.  More may be used meanwhile, so the worker reaps once
  * more before callbacks are on.  Returns true if it has to.
  */
 static bool vq_complete(struct virtiofs_vq *vq, struct list_head *batch,
@@ -675,7 +675,7 @@ bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 	return true;
 }
 
-/* Once callbacks are on, as somebody sleeps, the interrupt reaps for all */
+/* Once callbacks are on, as there is another request, the interrupt reaps for all */
 static bool vq_may_poll(struct virtiofs_vq *vq, u64 until)
 {
 	return READ_ONCE(vq->state) != VQ_ARMED && !vq_cpu_is_wanted() &&
@@ -688,7 +688,7 @@ static void vq_try_reap(struct virtiofs_vq *vq)
 {
 	unsigned long flags;
 
-	/* Whoever has the lock may be about to reap as well */
+	/* The holder of the lock may be about to reap as well */
 	if (READ_ONCE(vq->state) == VQ_ARMED ||
 	    !spin_trylock_irqsave(&vq->lock, flags))
 		return;
@@ -722,7 +722,7 @@ static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 		goes_on = vq_may_poll(vq, since + ns);
 	}
 	took = ktime_get_ns() - since;
-	/* A signal or another task says nothing of the device, but a worker was woken in vain */
+	/* A signal or another task says nothing of the device, but a worker was woken for nothing */
 	if (hit || !waiter || !(vq_cpu_is_wanted() || signal_pending(current)))
 		hit_rate_learn(rate, hit && took < 2 * ns);
 	trace_virtiofs_poll(vq->vqs->index, vq->name, hit, took);
@@ -757,7 +757,7 @@ static void vq_complete_waited(struct virtiofs_vq *vq,
  * @waiter: memory for this and for virtiofs_vq_wait(), which is to be called if this
  *	returns false
  * @ns: how long to poll, in nanoseconds
- * @rate: whether polling for such requests pays, or NULL not to poll
+ * @rate: hit rate of polling for such requests, or NULL not to poll
  *
  * As virtiofs_vq_submit(), but done() is called by the submitter.  The submitter into an empty
  * queue polls: then the device need not interrupt, unless others come and sleep.
@@ -765,7 +765,7 @@ static void vq_complete_waited(struct virtiofs_vq *vq,
  * Context: process context, no lock held that done() takes.  Does not sleep unless
  * done() does.
  * Return: true if the request is completed; false if it is not, since it was not polled for,
- * the time is over, another task wants the CPU, there is a signal, or the ring was full.
+ * the time is up, another task wants the CPU, there is a signal, or the ring was full.
  */
 bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 			     struct virtiofs_waiter *waiter, u64 ns,
@@ -787,7 +787,7 @@ bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 	return true;
 }
 
-/* Returns false if it is too late: then the request is the waiter's to complete */
+/* Returns false if the request was reaped already: then it is the waiter's to complete */
 static bool vq_detach_waiter(struct virtiofs_vq *vq,
 			     struct virtiofs_waiter *waiter)
 {
@@ -810,7 +810,7 @@ static bool vq_detach_waiter(struct virtiofs_vq *vq,
  *
  * Context: process context, sleeps.
  * Return: true if the request is completed, done() having been called here; false if the
- * worker will complete it, since the time is over, there is a signal, or the ring was full.
+ * worker will complete it, since the time is up, there is a signal, or the ring was full.
  */
 bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 		      long timeout)
@@ -821,7 +821,7 @@ bool virtiofs_vq_wait(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 						      timeout) <= 0) {
 		if (vq_detach_waiter(vq, waiter))
 			return false;
-		/* Whoever has reaped is about to wake this task */
+		/* The task that has reaped is about to wake this one */
 		wait_for_completion(&waiter->done);
 	}
 	vq_complete_waited(vq, waiter);
@@ -881,7 +881,7 @@ static bool vq_work_yield(struct virtiofs_vq *vq)
 	u64 since;
 
 	if (READ_ONCE(vq->nr_in_ring) < 2 || single_task_running() ||
-	    !hit_rate_pays(&vq->yield_rate))
+	    !hit_rate_allows(&vq->yield_rate))
 		return false;
 	since = ktime_get_ns();
 	yield();
@@ -942,7 +942,7 @@ static void vq_interrupt(struct virtiofs_vq *vq)
  * virtiofs_vq_callback() - the device has used buffers
  * @ring: the virtqueue
  *
- * Wakes who sleeps for them, and leaves the rest to the worker.
+ * Wakes the sleepers among their waiters, and leaves the rest to the worker.
  *
  * Context: interrupt.
  */
@@ -984,7 +984,7 @@ void virtiofs_vq_reap(struct virtiofs_vq *vq)
  * virtiofs_vq_detach() - have whatever a device had that was reset completed
  * @vq: a dead queue
  *
- * Wakes who waits for it, and leaves the rest to the worker.
+ * Wakes its waiters, and leaves the rest to the worker.
  *
  * Context: process context, may sleep.
  */
@@ -1013,7 +1013,7 @@ void virtiofs_vq_detach(struct virtiofs_vq *vq)
 
 /**
  * virtiofs_vq_free() - undo virtiofs_vq_alloc()
- * @vq: a queue that nobody uses
+ * @vq: a queue without users
  *
  * Context: any.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The virtqueues of a virtio-fs device together: from their start to the end of the device,
- * and which of them is for whom.
+ * and which CPU has which of them.
  */
 
 #include <linux/cpuhotplug.h>
@@ -24,7 +24,7 @@
 
 /*
  * Runs the workers that complete requests.  Memory reclaim waits for them, so
- * there is a rescuer, and it is shared with nobody who might block.
+ * there is a rescuer, and no work that might block shares it.
  */
 struct workqueue_struct *virtiofs_wq;
 
@@ -288,7 +288,7 @@ struct virtiofs_vqs *virtiofs_vqs_start(struct virtio_device *vdev,
 	if (err)
 		goto err_del_rings;
 	vqs_watch_cpus(vqs);
-	/* Whoever is told to see how the device is finds it started */
+	/* A check of the device's status finds it started */
 	scoped_guard(mutex, &vqs->lock) {
 		/* The device's interrupt finds the queues by it, and must find them complete */
 		smp_store_release(&vdev->priv, vqs);
@@ -340,7 +340,7 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 		scoped_guard(vq, &vqs->vq[i])
 			WRITE_ONCE(vqs->vq[i].dead, true);
 	}
-	/* Whoever saw a living queue has notified it after this */
+	/* A task that saw a living queue has notified it after this */
 	synchronize_rcu();
 	virtiofs_reset(vqs->vdev);
 	/* The device's interrupt finds the queues by it */
@@ -394,7 +394,7 @@ void virtiofs_vqs_kill_async(struct virtiofs_vqs *vqs)
  * @vqs: the queues
  *
  * The device says so by NEEDS_RESET (virtio specification 2.1.2); or it is gone, or
- * was reset by somebody else, and will never return what it had.
+ * was reset by another driver, and will never return what it had.
  *
  * Context: any, does not sleep.  As for virtiofs_vqs_kill_async().
  */
@@ -437,7 +437,7 @@ void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding)
 }
 
 /**
- * virtiofs_vqs_scan() - look at all requests that the device has
+ * virtiofs_vqs_scan() - walk over all requests in flight
  * @vqs: the queues
  * @fn: called for each, queue by queue, the oldest first
  * @arg: for @fn
@@ -479,7 +479,7 @@ static bool vq_scan_backlog(struct virtiofs_vq *vq, virtiofs_scan_fn fn,
 }
 
 /**
- * virtiofs_vqs_scan_backlog() - look at all requests that wait to get to the device
+ * virtiofs_vqs_scan_backlog() - walk over all requests on the backlogs
  * @vqs: the queues
  * @fn: called for each, queue by queue, the oldest first, with a @since of 0
  * @arg: for @fn
@@ -557,7 +557,7 @@ void virtiofs_vqs_reap(struct virtiofs_vqs *vqs)
 }
 
 /**
- * virtiofs_vqs_set_poll() - say how long workers poll for what nobody waits for in the queue
+ * virtiofs_vqs_set_poll() - say how long workers poll for background requests
  * @vqs: the queues
  * @ns: a number of nanoseconds, or 0 to have them wait for the interrupt
  *
@@ -610,13 +610,13 @@ u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs)
 }
 
 /**
- * virtiofs_vqs_drain() - wait until all submissions have ended
+ * virtiofs_vqs_drain() - wait until all submissions are complete
  * @vqs: the queues
  *
  * A submission whose end submits another one is waited for with that.
  *
- * The wait is bounded by virtiofs_vqs_kill(), which somebody has to call if the
- * device does not answer.
+ * The wait is bounded by virtiofs_vqs_kill(), which the caller has to arrange for if the
+ * device does not reply.
  *
  * Context: process context, may sleep.
  */
@@ -708,7 +708,7 @@ void virtiofs_vqs_put(struct virtiofs_vqs *vqs)
 }
 
 /**
- * virtiofs_vqs_completed() - number of submissions that have ended so far
+ * virtiofs_vqs_completed() - number of submissions that are complete so far
  * @vqs: the queues
  *
  * Context: any.

@@ -3,7 +3,7 @@
  * Killed callers that abandon their requests.
  *
  * The device owns the memory of a request until it returns that.  So a caller
- * may go only if nobody else can see the memory: there is none but our own copy,
+ * may go only if no other task can see the memory: there is none but our own copy,
  * the FUSE client has allocated it for this request alone, or it is anonymous
  * memory of a process that dies as a whole.  All other callers wait for the
  * device, as they do everywhere else in the kernel.
@@ -19,7 +19,7 @@
 #include "orphan.h"
 #include "virtiofs_trace.h"
 
-/* How long a task that exits waits for a reply: nobody can kill it any more */
+/* How long a task that exits waits for a reply: it cannot be killed any more */
 #define ABANDON_EXIT_PATIENCE	(2 * HZ)
 
 /* How often a killed caller that cannot go yet asks whether it can */
@@ -28,8 +28,8 @@
 /*
  * Does another process use the memory of @task, as after vfork()?  Tasks come
  * and go meanwhile.  A task that dies as a whole gets no new ones, and each that has
- * the memory has a reference to it, so this is true rather than false.  Whoever
- * only looks at the memory for a moment makes it true as well, so ask again.
+ * the memory has a reference to it, so this is true rather than false.  A reader
+ * of /proc makes it true for a moment as well, so ask again.
  */
 static bool abandon_is_memory_shared(struct task_struct *task)
 {
@@ -53,7 +53,7 @@ static bool abandon_is_memory_shared(struct task_struct *task)
  * The task that waits for a request in the background and has been killed, or
  * NULL; under RCU.  One that waits for direct I/O cannot be gone, so its number is
  * that of no other task.  AIO belongs to a process, not to the task that has
- * submitted it: for that nobody here waits.
+ * submitted it, so it has no waiter here.
  */
 static struct task_struct *abandon_killed_waiter(struct glue_conn *conn,
 					      struct fuse_req *req)
@@ -74,8 +74,8 @@ static struct task_struct *abandon_killed_waiter(struct glue_conn *conn,
  * were pinned for @task are anonymous, and so of this process alone, or of a file or
  * shared.  Memory of the kernel that is read or written directly may be a
  * stack.  Other pages without a mapping were allocated for the request; those with
- * one are in the page cache, where they would be unlocked and filled by somebody
- * else.
+ * one are in the page cache, where they would be unlocked and filled by another
+ * task.
  */
 static bool abandon_may_keep_pages(struct fuse_args *args, struct task_struct *task)
 {
@@ -250,7 +250,7 @@ static void abandon_cancelled(struct abandoned *call)
 	virtiofs_complete(call->conn, req);
 }
 
-/* Handles and locks are given back even if nobody waits for that */
+/* Handles and locks are given back even without a waiter */
 static bool abandon_is_giveback(struct fuse_req *req)
 {
 	switch (req->in.h.opcode) {
@@ -298,7 +298,7 @@ static bool abandon(struct abandoned *call)
 	if (!call->background && !abandon_is_safe(conn, req))
 		return false;
 	orphan = virtiofs_orphan_new(conn, req, &call->uses, call->nr_pages);
-	/* First, as whoever sees that the caller is gone may modify its inode */
+	/* First, as a task that sees that the caller is gone may modify its inode */
 	virtiofs_order_add(orphan);
 	abandon_where_it_is(orphan);
 	if (!orphan->left) {
@@ -408,7 +408,7 @@ void virtiofs_abandon_exiting(struct glue_conn *conn, struct fuse_req *req)
  * @conn: the connection
  * @req: the request, with a reference of the caller if that waits for it
  *
- * Nobody has to wait for a RELEASE.  So it is complete for the FUSE client, and sent from a
+ * A RELEASE needs no waiter.  So it is complete for the FUSE client, and sent from a
  * copy.
  *
  * Context: that of the submission.  Sleeps only if the caller waits for the request.
@@ -428,7 +428,7 @@ void virtiofs_abandon_held(struct glue_conn *conn, struct fuse_req *req)
 
 static bool abandon_found(struct abandoned *call, struct fuse_req *req)
 {
-	/* The device has it, or nobody yet, so it is not complete */
+	/* It is in flight or waits to be, so it is not complete */
 	refcount_inc(&req->count);
 	abandon_init(call, req);
 	return true;
@@ -456,7 +456,7 @@ static bool abandon_find_waiting(struct llist_node *link, u64 since, void *arg)
 }
 
 /**
- * virtiofs_abandon_killed() - let callers go that nobody tells of their signals
+ * virtiofs_abandon_killed() - let callers go that do not notice their signals
  * @work: of the connection; the watch queues it, and must not wait for it
  *
  * Direct I/O may be sent in the background, and its caller waits for all of it

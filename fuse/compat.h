@@ -46,7 +46,7 @@ static inline void glue_assign_unique(struct fuse_iqueue *fiq,
 	fuse_request_assign_unique(fiq, req);
 }
 
-/* Has FUSE_INIT ended?  Who waits for that is woken there. */
+/* Is FUSE_INIT complete?  Its waiters are woken there. */
 static inline bool glue_initialized(struct fuse_conn *fc)
 {
 	/* Pairs with the release in fuse_chan_set_initialized() */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Completions of the FUSE client that may block, and so are not for who reaps.
+ * Completions of the FUSE client that may block, and so are not for the task that reaps.
  *
- * One may wait for a page lock, which its holder may keep until the device has
- * answered another request.  So a completion that may wait for others stands before no
+ * One may wait for a page lock, which its holder may keep until another request is
+ * complete.  So a completion that may wait for others stands before no
  * other one.  It gets a work item, which has to be allocated; that cannot be done while
  * others wait for memory to be written back, and so it is tried again later.
  *
@@ -38,7 +38,7 @@ struct glue_completion {
  * @long_ones: requests whose completion may wait for others, the last one first
  * @spread: gives each of those a work item; does not block
  *
- * One for each CPU and connection.  Who makes a list not empty queues its work, which
+ * One for each CPU and connection.  The first of a list queues its work, which
  * takes all of the list.  The connection may go with the last of the requests.
  */
 struct glue_completions {
@@ -48,7 +48,7 @@ struct glue_completions {
 	struct delayed_work spread;
 };
 
-/* For short works: completions that block shortly, and what looks after connections */
+/* For short works: completions that block shortly, and the watchdogs of connections */
 struct workqueue_struct *virtiofs_glue_wq;
 
 /* For completions that may wait for others, all of which have to run at once */
@@ -154,7 +154,7 @@ static bool complete_may_release(struct fuse_conn *fc, struct fuse_req *req)
 /**
  * virtiofs_complete() - complete a request, or have it completed soon
  * @conn: its connection
- * @req: the request, with its result; belongs to nobody
+ * @req: the request, with its result; on no list
  *
  * Context: done().
  */

@@ -21,10 +21,10 @@ struct glue_completions;
 struct glue_latency;
 struct glue_orphan;
 
-/* Most microseconds that a reply may be looked for */
+/* Most microseconds that a reply may be polled for */
 #define GLUE_POLL_US_MAX	10000
 
-/* Requests of other opcodes are not looked for */
+/* Requests of other opcodes are not polled for */
 #define GLUE_POLL_OPCODES	64
 
 /**
@@ -33,20 +33,20 @@ struct glue_orphan;
  * @fc: the FUSE client's connection, which ends after this; init-only
  * @fm: the mount that is no submount; ends as the last one, which may be earlier
  *	than the connection does; init-only
- * @init_error: what FUSE_INIT has ended with, or -EINPROGRESS
+ * @init_error: result of FUSE_INIT, or -EINPROGRESS
  * @init_major: version of the protocol that the server speaks, if it has said
  * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
  * @timeout: seconds that the device has to answer a request, or 0
  * @poll_us: how long to poll for a reply before sleeping, in microseconds
- * @poll: whether that pays, for each opcode
- * @errors: number of requests that have ended without a good reply
+ * @poll: hit rate of that, for each opcode
+ * @errors: number of requests that were completed without a good reply
  * @latency: how long requests have taken
  * @inodes: number of inodes of all superblocks
  * @sbs: what inodes.c knows of each superblock, by its device number
  * @max_inodes: most of them that are to be there when not all are in use, or 0
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
- * @watch: looks after requests in flight, as long as there are any
+ * @watch: watches requests in flight, as long as there are any
  * @abandon: lets killed callers abandon their requests, at the word of @watch
  * @age: how old @watch has last taken the oldest request for, in seconds
  * @slow: the device was said not to respond; of @watch alone
@@ -54,9 +54,9 @@ struct glue_orphan;
  *	@watch alone
  * @blocked_since: when @watch first saw that, in nanoseconds of ktime_get_ns()
  * @watchdog: kills the queues when the end of the session makes no progress
- * @completed: number of requests that were complete when @watchdog last looked
+ * @completed: number of requests that were complete when @watchdog last ran
  * @stalled: how often it was the same
- * @stuck: number of requests that had ended when a task that exits lost its
+ * @stuck: number of requests that were complete when a task that exits lost its
  *	patience, or U64_MAX
  * @orphans: requests whose callers are gone, under @lock
  * @nr_orphans: number of those whose last work is not done
@@ -119,7 +119,7 @@ static inline struct virtiofs_vq *glue_hiprio(struct glue_conn *conn)
  * struct glue_sub - what we need of a request while it is with us
  * @link: for the queue
  * @orphan: what its caller has left, or NULL.  Changes once, under the lock of the
- *	queue while the device has the request; so who completes it needs no lock.
+ *	queue while the device has the request; so its completion needs no lock.
  *
  * Lies in the request's @list: we keep it off the lists of the FUSE client,
  * which could complete it there while the device still owns it.
@@ -168,7 +168,7 @@ void virtiofs_req_put(struct fuse_req *req);
 /* init.c: the beginning of a session */
 void virtiofs_init_offer(struct fuse_init_in *init);
 void virtiofs_init_done(struct fuse_req *req, int error);
-bool virtiofs_init_is_over(struct glue_conn *conn);
+bool virtiofs_init_is_complete(struct glue_conn *conn);
 int virtiofs_init_wait(struct fs_context *fsc, struct glue_conn *conn);
 
 /* complete.c: completions that may block */

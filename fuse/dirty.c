@@ -13,7 +13,7 @@
 #include "conn.h"
 
 /*
- * Has every WRITE of the page cache ended?  Not all kernels mark the pages until then.  None
+ * Is every WRITE of the page cache complete?  Not all kernels mark the pages until then.  None
  * is under way either while the FUSE client keeps new ones back.
  */
 static bool dirty_is_written(struct fuse_inode *fi)
@@ -33,8 +33,8 @@ static int dirty_error(struct address_space *mapping)
 }
 
 /*
- * The caller holds the inode's lock, so only stores to a map make more pages dirty, or who has
- * walked into the same submount elsewhere, and has an inode of its own for it.  The
+ * The caller holds the inode's lock, so only stores to a map make more pages dirty, or a task
+ * in another mount of the same submount, which has an inode of its own for it.  The
  * VFS waits for pages without an eye on signals.  So wait for what is on its way before
  * it meets that, and for what it has sent.
  */
@@ -59,12 +59,12 @@ static int dirty_write_back(struct inode *inode)
  * @conn: the connection
  * @req: a LSEEK, which is not sent yet
  *
- * The server looks for holes and data in what it has.  The FUSE client does not write
+ * The server finds holes and data in what it has.  The FUSE client does not write
  * back before it asks, as it does for COPY_FILE_RANGE; other questions of that kind it
  * never asks.
  *
  * Context: the caller of @req, with the inode locked; sleeps.  A fatal signal ends the wait.
- * Return: false if @req has ended with an error; it can be sent otherwise.
+ * Return: false if @req was completed with an error; it can be sent otherwise.
  */
 bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req)
 {

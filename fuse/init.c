@@ -33,8 +33,8 @@ void virtiofs_init_offer(struct fuse_init_in *init)
 }
 
 /**
- * virtiofs_init_done() - the server has answered FUSE_INIT, or nobody has
- * @req: FUSE_INIT, which has not ended for the FUSE client
+ * virtiofs_init_done() - there is a reply to FUSE_INIT, or none will come
+ * @req: FUSE_INIT, which is not complete for the FUSE client
  * @error: what it will end with
  *
  * Context: done().
@@ -80,13 +80,13 @@ unsigned long virtiofs_init_max_write(struct virtiofs_session *session)
 }
 
 /**
- * virtiofs_init_is_over() - has FUSE_INIT been answered, for better or worse?
+ * virtiofs_init_is_complete() - is FUSE_INIT complete, for better or worse?
  * @conn: a connection
  *
  * Context: any.
  * Return: true if it has.
  */
-bool virtiofs_init_is_over(struct glue_conn *conn)
+bool virtiofs_init_is_complete(struct glue_conn *conn)
 {
 	return glue_initialized(conn->fc);
 }
@@ -117,7 +117,7 @@ static int init_result(struct glue_conn *conn, struct fs_context *fsc)
 }
 
 /**
- * virtiofs_init_wait() - wait until the server has answered FUSE_INIT
+ * virtiofs_init_wait() - wait until FUSE_INIT is complete
  * @fsc: the mount, for messages
  * @conn: its connection
  *
@@ -128,7 +128,7 @@ static int init_result(struct glue_conn *conn, struct fs_context *fsc)
 int virtiofs_init_wait(struct fs_context *fsc, struct glue_conn *conn)
 {
 	if (wait_event_killable(*glue_init_waitq(conn->fc),
-				virtiofs_init_is_over(conn)))
+				virtiofs_init_is_complete(conn)))
 		return -EINTR;
 	return init_result(conn, fsc);
 }

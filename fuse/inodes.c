@@ -19,7 +19,7 @@
 
 #include "conn.h"
 
-/* So many dentries are looked at before it is asked whether that was enough */
+/* So many dentries are scanned before it is asked whether that was enough */
 #define GLUE_PRUNE_BATCH	32
 
 /**
@@ -128,7 +128,7 @@ static void inodes_prune(struct glue_conn *conn)
 }
 
 /*
- * Who wants one inode too many makes room for it.  That is what it would do as
+ * A task that wants one inode too many makes room for it.  That is what it would do as
  * well if there were no memory for the inode, so the locks that it holds are no
  * hindrance.
  */
@@ -194,7 +194,7 @@ static void inodes_destroy(struct inode *inode)
 
 /*
  * A file that is closed while some of it is read ahead keeps its inode until the
- * device has answered that, and RELEASE then.  Only with its last superblock does
+ * READ is complete, and RELEASE then.  Only with its last superblock does
  * the FUSE client wait for requests.
  */
 static void inodes_put_super(struct super_block *sb)
@@ -249,7 +249,7 @@ int virtiofs_inodes_add_sb(struct super_block *sb)
 	return 0;
 }
 
-/* Whoever makes an inode fills it in after others can find it */
+/* An inode is filled in after others can find it */
 static bool inodes_is_new(struct inode *inode)
 {
 	guard(spinlock)(&inode->i_lock);

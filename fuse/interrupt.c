@@ -18,19 +18,19 @@
  */
 #define GLUE_AGAIN_DELAY	msecs_to_jiffies(20)
 
-/* How often a caller whose wait was disturbed looks whether it has got a signal */
+/* How often a caller whose wait was disturbed asks whether it has got a signal */
 #define GLUE_SIGNAL_PERIOD	(HZ / 10)
 
 /**
  * enum glue_interrupt_state - where an INTERRUPT is
  * @GLUE_DUE: to be sent a little later, if the device has the request then
  * @GLUE_SENT: with the hiprio queue
- * @GLUE_OVER: was taken note of, or not, which are the same
+ * @GLUE_DONE: complete, whether the server has heeded it or not
  */
 enum glue_interrupt_state {
 	GLUE_DUE,
 	GLUE_SENT,
-	GLUE_OVER,
+	GLUE_DONE,
 };
 
 /**
@@ -61,7 +61,7 @@ static void interrupt_done(struct virtiofs_interrupt *hiprio, int error)
 	bool left;
 
 	/*
-	 * The FUSE client has a flag of its own, but with that set nobody would
+	 * The FUSE client has a flag of its own, but with that set no caller would
 	 * tell us of signals, and callers could not be killed.
 	 */
 	if (error == -ENOSYS)
@@ -70,7 +70,7 @@ static void interrupt_done(struct virtiofs_interrupt *hiprio, int error)
 	spin_lock(&conn->lock);
 	left = !intr->req;
 	if (!left) {
-		WRITE_ONCE(intr->state, error == -EAGAIN ? GLUE_DUE : GLUE_OVER);
+		WRITE_ONCE(intr->state, error == -EAGAIN ? GLUE_DUE : GLUE_DONE);
 		wake_up(&intr->req->waitq);
 	}
 	spin_unlock(&conn->lock);
@@ -175,7 +175,7 @@ static int interrupt_wait(struct fuse_req *req, struct glue_interrupt *intr)
 						   delay);
 		if (left < 0 || interrupt_is_finished(req))
 			return min(left, 0L);
-		/* The whole delay is over */
+		/* The whole delay has passed */
 		if (!left && interrupt_is_in_flight(intr->conn, req))
 			interrupt_send(intr);
 	}
@@ -192,7 +192,7 @@ static int interrupt_wait(struct fuse_req *req, struct glue_interrupt *intr)
  * the reply to the request.
  *
  * Context: the caller; sleeps.
- * Return: 0 if the request has ended, -ERESTARTSYS if the caller was killed.
+ * Return: 0 if the request is complete, -ERESTARTSYS if the caller was killed.
  */
 int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
 {
@@ -201,7 +201,7 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
 
 	if (READ_ONCE(conn->no_interrupt) || req->in.h.opcode == FUSE_DESTROY)
 		return wait_event_killable(req->waitq, interrupt_is_finished(req));
-	/* The FUSE client calls only once, so who has got no signal yet asks again */
+	/* The FUSE client calls only once, so a caller without a signal asks again */
 	while (!(intr = interrupt_new(conn, req))) {
 		long left = wait_event_killable_timeout(req->waitq,
 							interrupt_is_finished(req),

@@ -131,8 +131,8 @@ void virtiofs_mount_conn_release(struct fuse_iqueue *fiq)
 }
 
 /*
- * The FUSE client aborts the connection: of its own, or because somebody asked
- * by "umount -f" or through its control file system.  It has ended what we have
+ * The FUSE client aborts the connection: of its own, for "umount -f", or through its
+ * control file system.  It has completed what we have
  * not got; what the device has ends with the device's reset.
  */
 static int mount_abort(struct wait_queue_entry *entry, unsigned int mode,
@@ -237,12 +237,12 @@ static int mount_show_options(struct seq_file *m, struct dentry *root)
 	return glue_fuse_show_options(m, root);
 }
 
-/* Nothing is written yet to a server that has not said who it is */
+/* Nothing is written yet to a server whose session has not begun */
 static int mount_sync_fs(struct super_block *sb, int wait)
 {
 	struct fuse_conn *fc = get_fuse_conn_super(sb);
 
-	if (!virtiofs_init_is_over(glue_conn_of(fc)))
+	if (!virtiofs_init_is_complete(glue_conn_of(fc)))
 		return 0;
 	return glue_fuse_sync_fs(sb, wait);
 }
@@ -252,7 +252,7 @@ static int mount_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct fuse_conn *fc = get_fuse_conn_super(dentry->d_sb);
 
-	if (virtiofs_init_is_over(glue_conn_of(fc)))
+	if (virtiofs_init_is_complete(glue_conn_of(fc)))
 		return glue_fuse_statfs(dentry, buf);
 	buf->f_type = FUSE_SUPER_MAGIC;
 	return 0;
@@ -260,7 +260,7 @@ static int mount_statfs(struct dentry *dentry, struct kstatfs *buf)
 
 /*
  * The FUSE client takes itself for the keeper of a directory's times where another file
- * system of the server begins.  It would look for a handle to write them with, but only
+ * system of the server begins.  It would search a handle to write them with, but only
  * files have a list of those: where that is, a directory has something else.
  */
 static int mount_write_inode(struct inode *inode, struct writeback_control *wbc)
@@ -309,14 +309,14 @@ static void mount_set_limits(struct backing_dev_info *bdi)
 
 /*
  * For the VFS a superblock is born when the mount has got its root.  Here that is when
- * the server has answered, and until then all would wait who look at superblocks, as
- * sync(2) does.  So it is born as soon as it lacks nothing but what the server says.
+ * FUSE_INIT is complete, and until then all tasks that walk over superblocks would wait, as in
+ * sync(2).  So it is born as soon as it lacks nothing but what the server says.
  */
 static void mount_set_born(struct super_block *sb)
 {
-	/* Whoever finds it born finds all of it */
+	/* A task that finds it born finds all of it */
 	smp_store_release(&sb->s_flags, sb->s_flags | SB_ACTIVE | SB_BORN);
-	/* Pairs with the barrier between a waiter's enqueueing and its look */
+	/* Pairs with the barrier between a waiter's enqueueing and its test */
 	smp_mb();
 	wake_up_var(&sb->s_flags);
 }
@@ -344,7 +344,7 @@ static int mount_fill_super(struct super_block *sb, struct fs_context *fsc)
 	mount_set_limits(sb->s_bdi);
 	virtiofs_poll_set(conn, glue_context_of(fsc)->poll_us);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
-	/* Whoever looks for a mounted session finds all of it */
+	/* A reader that finds a mounted session finds all of it */
 	smp_store_release(&conn->session->conn, conn);
 	/* The reply changes the superblock's flags, without a lock */
 	mount_set_born(sb);
@@ -490,13 +490,13 @@ static void mount_conn_destroy(struct fuse_mount *fm)
 
 	virtiofs_watchdog_begin_unmount(conn);
 
-	/* Whoever mounts does not wait for a session any more */
+	/* The mounting tasks do not wait for a session any more */
 	if (conn->init_error == -EINPROGRESS)
 		virtiofs_vqs_kill(conn->session->vqs);
 
 	/* DESTROY overtakes nothing, and the host forgets all inodes then */
 	WRITE_ONCE(conn->closed, true);
-	/* Whoever has not seen that has sent its FORGET by then */
+	/* A task that has not seen that has sent its FORGET by then */
 	synchronize_rcu();
 	virtiofs_vqs_drain(conn->session->vqs);
 	virtiofs_orphan_wait(conn);
@@ -512,7 +512,7 @@ static void mount_conn_destroy(struct fuse_mount *fm)
 	fuse_conn_destroy(fm);
 
 	virtiofs_watchdog_end_unmount(conn);
-	/* The next session may have the same queues: what was for this one is over */
+	/* The next session may have the same queues: what was for this one is done */
 	virtiofs_watchdog_stop(conn);
 	virtiofs_vqs_flush_kill(conn->session->vqs);
 }
@@ -522,12 +522,12 @@ static void mount_conn_destroy(struct fuse_mount *fm)
  * @sb: superblock of a mount or of a submount
  *
  * Each submount keeps the superblock of the share active, mounted or not, so that is
- * the last of the session, and who mounts the tag again finds it.  Without a root the
+ * the last of the session, and another mount of the tag finds it.  Without a root the
  * mount has failed, and there was neither.
  *
- * Context: process context, sleeps until the device has answered DESTROY, or
+ * Context: process context, sleeps until DESTROY is complete, or
  * has shown no progress for 30 seconds and was reset.  While the session
- * goes on for other superblocks, until it has answered what keeps inodes of @sb.
+ * goes on for other superblocks, until the requests that keep inodes of @sb are complete.
  */
 void virtiofs_mount_kill_sb(struct super_block *sb)
 {
@@ -687,7 +687,7 @@ static int mount_get_submount(struct fs_context *fsc)
 	if (err)
 		return err;
 	sb = fsc->root->d_sb;
-	/* It is active, for somebody has come here from there; see the end of @sb */
+	/* It is active, as the path to the submount begins there; see the end of @sb */
 	atomic_inc(&glue_conn_of(get_fuse_conn_super(sb))->fm->sb->s_active);
 	err = mount_override(sb);
 	if (err) {

@@ -276,11 +276,11 @@ static bool order_hold(struct glue_conn *conn, struct fuse_req *req,
  * another file behind its handle.
  *
  * Context: any but interrupts.  Does not sleep.
- * Return: true if the request is submitted when the orphan is over.
+ * Return: true if the request is submitted when the orphan is gone.
  */
 bool virtiofs_order_hold(struct glue_conn *conn, struct fuse_req *req)
 {
-	/* Who knows of the killed task's end sees the list as that has left it */
+	/* A task that knows of the killed one's end sees the list as that has left it */
 	return !list_empty(&conn->orphans) && order_hold(conn, req, NULL);
 }
 
@@ -293,8 +293,8 @@ static_assert(offsetof(struct virtiofs_forget, next) ==
 	      offsetof(struct fuse_forget_link, next));
 
 /*
- * The same for a FORGET.  The FUSE client may forget an inode when nobody waits for a request
- * any more that is about it, but the server must not before it has answered that.
+ * The same for a FORGET.  The FUSE client may forget an inode when no caller waits for a request
+ * for it any more, but the server must not before it has replied to that.
  */
 static bool order_hold_forget(struct glue_conn *conn,
 			      struct fuse_forget_link *forget)
@@ -328,7 +328,7 @@ static bool order_hold_forget(struct glue_conn *conn,
 void virtiofs_order_send_forget(struct glue_conn *conn,
 				struct fuse_forget_link *link)
 {
-	/* Who ends the session waits for this */
+	/* The end of the session waits for this */
 	guard(rcu)();
 	if (READ_ONCE(conn->closed))
 		kfree(link);
@@ -380,7 +380,7 @@ bool virtiofs_order_cancel(struct glue_conn *conn, struct fuse_req *req)
 }
 
 /**
- * virtiofs_order_scan() - look at all requests that are held
+ * virtiofs_order_scan() - walk over all requests that are held
  * @conn: the connection
  * @fn: called for each with a @since of 0, under the connection's lock
  * @arg: for @fn

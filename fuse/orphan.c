@@ -58,7 +58,7 @@ static bool orphan_give_back(struct glue_orphan *orphan)
 				       GFP_NOFS | __GFP_NOFAIL);
 }
 
-/* Entries of a directory that nobody reads come with a lookup each */
+/* Entries of a directory come with a lookup each, also if they are not read */
 static void orphan_forget_entries(struct glue_orphan *orphan)
 {
 	size_t len = orphan->args.out_args[0].size, pos = 0, done, run;
@@ -85,7 +85,7 @@ static bool orphan_park(struct glue_orphan *orphan)
 {
 	if (orphan->undo.opcode != FUSE_SETLK)
 		return false;
-	/* As soon as it is parked, somebody else may have its work go on */
+	/* As soon as it is parked, another task may have its work go on */
 	scoped_guard(spinlock, &orphan->conn->lock) {
 		if (orphan->dropped)
 			orphan->undo.opcode = 0;
@@ -261,7 +261,7 @@ void virtiofs_orphan_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 
 /**
  * virtiofs_orphan_wait() - wait until orphans have given back what they have
- * @conn: a connection that nobody uses any more, and whose queues have nothing to do
+ * @conn: a connection without users, whose queues have nothing to do
  *
  * The wait is bounded as that of virtiofs_vqs_drain() is.
  *

@@ -49,7 +49,7 @@ struct glue_uses {
  * @args: the caller's arguments, of which only the sizes are left
  * @open: two, as the caller has still to complete the request for itself, and the
  *	device to return it
- * @completion: completes the request, if its caller is not the one who asks
+ * @completion: completes the request, if the caller does not do so itself
  * @work: does what is left to be done after both
  * @undo: what to give back
  * @giveback: arguments of the request that does

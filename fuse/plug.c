@@ -49,7 +49,7 @@ static bool plug_is_alone(struct virtiofs_vq *vq)
 }
 
 /**
- * virtiofs_plug_submit() - submit a request that nobody waits for
+ * virtiofs_plug_submit() - submit a background request
  * @vq: the queue
  * @link: the request; it belongs to the queue until done() is called for it
  * @last: its submitter has no more requests to go together with it
@@ -84,7 +84,7 @@ void virtiofs_plug_submit(struct virtiofs_vq *vq, struct llist_node *link,
 /**
  * virtiofs_plug_flush() - let requests that the task has submitted go to the device
  *
- * For who submits something that must not overtake them, or waits without sleeping.
+ * For a task that submits something that must not overtake them, or waits without sleeping.
  *
  * Context: process context.  Does not sleep.
  */

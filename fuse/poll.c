@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Polling for replies, as far as it pays.
+ * Polling for replies, as its hit rate allows.
  *
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
@@ -13,7 +13,7 @@
 #define POLL_WORKER_US_MAX	200
 
 /**
- * virtiofs_poll_submit() - submit a request, and poll for its reply if that pays
+ * virtiofs_poll_submit() - submit a request, and poll for its reply if that hits often
  * @conn: the connection
  * @vq: a queue
  * @req: a request whose caller waits for it
@@ -40,7 +40,7 @@ bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
  * @conn: the connection
  * @us: a number of microseconds, 0 not to poll
  *
- * Holds for callers that wait, and for the workers that complete what nobody waits for, but
+ * Holds for callers that wait, and for the workers that complete background requests, but
  * a worker polls for POLL_WORKER_US_MAX at the longest.
  *
  * Context: any.

@@ -364,7 +364,7 @@ static void req_read_args(struct fuse_req *req, void *p)
 }
 
 /**
- * virtiofs_req_check() - look at the header of a reply
+ * virtiofs_req_check() - check the header of a reply
  * @req: the request
  * @args: its arguments, or a copy of them; if it succeeded, their sizes become those
  *	of the reply
@@ -372,7 +372,7 @@ static void req_read_args(struct fuse_req *req, void *p)
  * @buf: its place in the queue
  *
  * Context: done().
- * Return: the server's result, or -EIO with one message for a reply that lies.
+ * Return: the server's result, or -EIO with one message for a malformed reply.
  */
 int virtiofs_req_check(struct fuse_req *req, struct fuse_args *args,
 		       struct glue_conn *conn, struct virtiofs_buf *buf)
@@ -436,7 +436,7 @@ int virtiofs_req_read(struct fuse_req *req, struct virtiofs_buf *buf)
  * virtiofs_req_put() - drop a reference
  * @req: the request, which is complete if the reference is the last one
  *
- * The connection goes by RCU when nobody has a request, which somebody may wait for.
+ * The connection goes by RCU when the last request is gone, for which its end may wait.
  *
  * Context: process context.
  */

@@ -102,7 +102,7 @@ void virtiofs_stats_free(struct glue_latency __percpu *latency)
 }
 
 /**
- * virtiofs_stats_count() - a request has ended
+ * virtiofs_stats_count() - a request is complete
  * @conn: its connection
  * @opcode: what it was
  * @ns: how long the device had it, in nanoseconds

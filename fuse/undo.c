@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Replies that nobody waits for any more.  The server has looked up an inode,
+ * What a reply has acquired whose caller is gone.  The server has looked up an inode,
  * opened a file or taken a lock for a caller that is gone, and would keep it
  * until the end of the session.
  *
@@ -13,37 +13,37 @@
 
 #include "undo.h"
 
-static void undo_entry(struct virtiofs_undo *late,
+static void undo_entry(struct virtiofs_undo *undo,
 		       const struct fuse_entry_out *entry)
 {
-	late->forget = READ_ONCE(entry->nodeid);
+	undo->forget = READ_ONCE(entry->nodeid);
 }
 
-static void undo_open(struct virtiofs_undo *late, u64 nodeid, u32 flags,
+static void undo_open(struct virtiofs_undo *undo, u64 nodeid, u32 flags,
 		      const struct fuse_open_out *open, u32 opcode)
 {
-	late->nodeid = nodeid;
-	late->opcode = opcode;
-	late->len = sizeof(late->release);
-	late->release.fh = open->fh;
-	late->release.flags = flags;
+	undo->nodeid = nodeid;
+	undo->opcode = opcode;
+	undo->len = sizeof(undo->release);
+	undo->release.fh = open->fh;
+	undo->release.flags = flags;
 }
 
-static void undo_lock(struct virtiofs_undo *late, u64 nodeid,
+static void undo_lock(struct virtiofs_undo *undo, u64 nodeid,
 		      const struct fuse_lk_in *lk)
 {
 	if (lk->lk.type == F_UNLCK)
 		return;
-	late->nodeid = nodeid;
-	late->opcode = FUSE_SETLK;
-	late->len = sizeof(late->lk);
-	late->lk = *lk;
-	late->lk.lk.type = F_UNLCK;
+	undo->nodeid = nodeid;
+	undo->opcode = FUSE_SETLK;
+	undo->len = sizeof(undo->lk);
+	undo->lk = *lk;
+	undo->lk.lk.type = F_UNLCK;
 }
 
 /**
  * virtiofs_undo_reply() - find out what a good reply leaves behind on the server
- * @late: gets what has to be given back
+ * @undo: gets what has to be given back
  * @in: header of the request
  * @args: arguments of the request
  * @first: first argument of the reply, as long as the opcode has it
@@ -53,41 +53,41 @@ static void undo_lock(struct virtiofs_undo *late, u64 nodeid,
  *
  * Context: any.
  */
-void virtiofs_undo_reply(struct virtiofs_undo *late,
+void virtiofs_undo_reply(struct virtiofs_undo *undo,
 			 const struct fuse_in_header *in, const void *args,
 			 const void *first, const void *second)
 {
 	const struct fuse_create_in *create = args;
 	const struct fuse_open_in *open = args;
 
-	memset(late, 0, sizeof(*late));
+	memset(undo, 0, sizeof(*undo));
 	switch (in->opcode) {
 	case FUSE_LOOKUP:
 	case FUSE_MKNOD:
 	case FUSE_MKDIR:
 	case FUSE_SYMLINK:
 	case FUSE_LINK:
-		undo_entry(late, first);
+		undo_entry(undo, first);
 		break;
 	case FUSE_CREATE:
 	case FUSE_TMPFILE:
-		undo_entry(late, first);
-		undo_open(late, late->forget, create->flags, second,
+		undo_entry(undo, first);
+		undo_open(undo, undo->forget, create->flags, second,
 			  FUSE_RELEASE);
 		break;
 	case FUSE_OPEN:
-		undo_open(late, in->nodeid, open->flags, first, FUSE_RELEASE);
+		undo_open(undo, in->nodeid, open->flags, first, FUSE_RELEASE);
 		break;
 	case FUSE_OPENDIR:
-		undo_open(late, in->nodeid, open->flags, first,
+		undo_open(undo, in->nodeid, open->flags, first,
 			  FUSE_RELEASEDIR);
 		break;
 	case FUSE_READDIRPLUS:
-		late->entries = true;
+		undo->entries = true;
 		break;
 	case FUSE_SETLK:
 	case FUSE_SETLKW:
-		undo_lock(late, in->nodeid, args);
+		undo_lock(undo, in->nodeid, args);
 		break;
 	}
 }

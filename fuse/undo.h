@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Replies that nobody waits for any more, because the caller was killed.
+ * What a reply has acquired whose caller was killed, and how to give it back.
  *
  * Knows FUSE's wire format.  Knows neither queues nor the FUSE client.
  */
@@ -34,7 +34,7 @@ struct virtiofs_undo {
 	};
 };
 
-void virtiofs_undo_reply(struct virtiofs_undo *late,
+void virtiofs_undo_reply(struct virtiofs_undo *undo,
 			 const struct fuse_in_header *in, const void *args,
 			 const void *first, const void *second);
 u64 virtiofs_undo_entry(const void *entries, size_t len, size_t *pos);

@@ -13,7 +13,7 @@
 
 #include "conn.h"
 
-/* How often requests in flight are looked at */
+/* How often requests in flight are checked */
 #define GLUE_WATCH_PERIOD	HZ
 
 /* How old a request is when the device is said not to respond, in seconds */
@@ -23,7 +23,7 @@
 #define GLUE_PATIENCE		30
 
 /**
- * struct glue_oldest - the oldest of the requests that have to be answered soon
+ * struct glue_oldest - the oldest of the requests that are bound to be complete soon
  * @since: when the device got it, in nanoseconds of ktime_get_ns()
  * @opcode: what it is, or 0 if there is none
  */
@@ -46,7 +46,7 @@ static bool watchdog_find_oldest(struct llist_node *link, u64 since, void *arg)
 {
 	struct fuse_req *req = glue_req_of(link);
 
-	/* Waits for somebody else to unlock */
+	/* Waits for another task to unlock */
 	if (req->in.h.opcode != FUSE_SETLKW)
 		watchdog_may_be_oldest(arg, since, req->in.h.opcode);
 	return false;
@@ -184,7 +184,7 @@ static void watchdog_unmount(struct work_struct *work)
 }
 
 /**
- * virtiofs_watchdog_init() - make ready to look after a connection
+ * virtiofs_watchdog_init() - make ready to watch a connection
  * @conn: a new connection
  */
 void virtiofs_watchdog_init(struct glue_conn *conn)
@@ -194,7 +194,7 @@ void virtiofs_watchdog_init(struct glue_conn *conn)
 }
 
 /**
- * virtiofs_watchdog_start() - look after requests until there are none any more
+ * virtiofs_watchdog_start() - watch requests until there are none any more
  * @conn: a connection with a request
  *
  * Context: any.
@@ -232,7 +232,7 @@ void virtiofs_watchdog_end_unmount(struct glue_conn *conn)
 }
 
 /**
- * virtiofs_watchdog_stop() - look after a connection no longer
+ * virtiofs_watchdog_stop() - watch a connection no longer
  * @conn: a connection without requests
  *
  * Context: process context, may sleep.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What other kernels than the newest spell in another way.  Included before
- * every source file; spellings only, no logic.  The Makefile looks into the
+ * every source file; spellings only, no logic.  The Makefile greps the
  * kernel tree and defines VIRTIOFS_HAVE_x for what it finds there.
  */
 #ifndef _VIRTIOFS_COMPAT_H

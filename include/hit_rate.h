@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Whether something pays that is a bet, as polling is: that has become known by the last bets.
+ * Whether to take a chance, as polling is: decided by the hits and misses so far.
  */
 #ifndef _VIRTIOFS_HIT_RATE_H
 #define _VIRTIOFS_HIT_RATE_H
@@ -25,7 +25,7 @@ struct virtiofs_hit_rate {
 };
 
 /* Is it to be tried now? */
-static inline bool hit_rate_pays(struct virtiofs_hit_rate *rate)
+static inline bool hit_rate_allows(struct virtiofs_hit_rate *rate)
 {
 	u16 skip = READ_ONCE(rate->skip);
 

@@ -34,7 +34,7 @@ struct virtio_device;
  * @gone: removed, or about to be reset by its transport; there is no new session
  * @vqs: the queues that a new session gets; NULL when a restart failed
  * @sessions_lock: protects @sessions, and is the innermost of the mutexes
- * @sessions: sessions with the device that have not ended, the latest first
+ * @sessions: sessions with the device, the latest first
  * @state_work: tells user space that the state has changed
  */
 struct virtiofs_device {

@@ -39,7 +39,7 @@ TRACE_EVENT(virtiofs_request,
 		  __entry->copied)
 );
 
-/* A request has ended: the device had it for @ns, or never; @copied bytes of a reply */
+/* A request is complete: the device had it for @ns, or never; @copied bytes of a reply */
 TRACE_EVENT(virtiofs_reply,
 	TP_PROTO(const char *tag, u64 unique, u32 opcode, int error, u64 ns,
 		 u32 copied),

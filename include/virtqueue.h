@@ -46,7 +46,7 @@ enum {
  *	batch that is being completed
  * @link: the submission that has this place
  * @nr: how many submissions have it, @link and those linked behind it
- * @waiter: who waits for its end, or NULL
+ * @waiter: the submitter that waits for it, or NULL
  * @since: when it came into the ring, in nanoseconds of ktime_get_ns()
  * @took: how long the device had it, in nanoseconds
  * @bytes: how many it comes with, those that the device may write included
@@ -127,7 +127,7 @@ struct virtiofs_sgl {
  *	before the ring takes the request.  Returns the number of submissions
  *	in it, or -errno that ends the one at @link.  Context: under the queue's
  *	lock.
- * @done: The submissions at @link have ended: @buf->nr of them, with the reply
+ * @done: The submissions at @link are through: @buf->nr of them, with the reply
  *	in @buf; or one, if @buf is NULL because the device never had it.
  *	@error is 0 when the device returned the request, else the reason.
  *	Each submission that is not cancelled ends once.
@@ -153,11 +153,11 @@ struct virtiofs_vqs_ops {
 
 /**
  * struct virtiofs_vq_stats - what a queue has done since it was started
- * @requests: number of submissions that have ended
+ * @requests: number of completed submissions
  * @in_flight: number of submissions that the device has
  * @backlog: number of submissions that wait to get there
  * @polled: number of requests that completed while their submitter polled for them, or the
- *	worker if nobody waits
+ *	worker for a background request
  * @interrupts: number of interrupts
  * @kicks: number of notifications of the device
  * @bytes_out: number of bytes that the device was given to read
@@ -175,8 +175,8 @@ struct virtiofs_vq_stats {
 };
 
 /**
- * enum virtiofs_vq_state - who reaps next
- * @VQ_IDLE: nobody, as nothing is in the ring
+ * enum virtiofs_vq_state - what reaps next
+ * @VQ_IDLE: none, as nothing is in the ring
  * @VQ_POLLED: the one task that polls, for its own request
  * @VQ_SCHEDULED: the worker
  * @VQ_ARMED: the interrupt, as callbacks are on; in the other states they are off
@@ -194,8 +194,8 @@ enum virtiofs_vq_state {
  * @vqs: all queues of the device
  * @name: as in /proc/interrupts and sysfs
  * @poll_ns: how long the worker polls, in nanoseconds, or 0; not locked
- * @rate: whether that pays; not locked
- * @yield_rate: whether it pays that the worker lets others run first; only @work has it
+ * @rate: hit rate of that; not locked
+ * @yield_rate: hit rate of letting others run before @work reaps; of @work alone
  * @lock: protects what follows, and is the innermost lock of the driver: only
  *	map() is called under it.  Taken by the interrupt.
  * @dead: submissions end with -ENOTCONN through the worker, and the ring is
@@ -209,13 +209,13 @@ enum virtiofs_vq_state {
  * @backlog: submissions that are not in the ring, oldest first
  * @deferred: submissions that are not on the backlog yet, oldest first
  * @failed: submissions that cannot get there, for the worker to complete
- * @free: bufs that nobody uses, the last used first
+ * @free: bufs that are not in use, the last used first
  * @sgl: scratch scatterlist
  * @pending: number of submissions that done() has not finished
  * @completed: number of submissions that done() has finished; may be read
  *	without the lock, to see whether there is progress
  * @idle: woken when @pending becomes 0
- * @state: who reaps next, by the four fields that follow and @nr_in_ring; in line with them
+ * @state: what reaps next, by the four fields that follow and @nr_in_ring; in line with them
  *	whenever the lock is free.  May be read without it.
  * @poller: the waiter that polls, or NULL; it has submitted into an empty ring
  * @nr_sleeping: number of submissions in the ring whose submitters sleep
@@ -223,7 +223,7 @@ enum virtiofs_vq_state {
  * @worker_polls: ... but polls before; not locked
  * @used: bufs that the device has used, for the worker to complete
  * @woken: bufs of sleepers that are woken when the lock is dropped; empty without it
- * @work: completes what nobody waits for and what failed, goes on with the backlog
+ * @work: completes what has no waiter and what failed, goes on with the backlog
  * @flush: moves what is deferred to the backlog, pending while there is any
  * @timer: starts @work when the ring lacked memory to take a request
  * @polled: see struct virtiofs_vq_stats
@@ -296,7 +296,7 @@ enum virtiofs_vqs_state {
 };
 
 /**
- * typedef virtiofs_scan_fn - look at a submission that has not completed
+ * typedef virtiofs_scan_fn - called for a submission that is not complete
  * @link: the submission
  * @since: when it came into the ring, in nanoseconds of ktime_get_ns(); 0 on the backlog
  * @arg: of virtiofs_vqs_scan()
@@ -317,7 +317,7 @@ typedef bool (*virtiofs_scan_fn)(struct llist_node *link, u64 since,
  * @state: how the queues are doing; changed under @lock.  KILLED is final: the
  *	device was reset and the rings are gone.
  * @kill_work: virtiofs_vqs_kill() for those who cannot sleep
- * @check_work: looks whether the device still works
+ * @check_work: asks whether the device still works
  * @cpu_dead: on the list of those that are told when a CPU has gone
  * @cpu_online: on the list of those that are told when one has come
  * @map: for each possible CPU the index of its request queue; init-only

@@ -904,7 +904,7 @@ static unsigned int skipped(struct virtiofs_hit_rate *rate)
 {
 	unsigned int nr = 0;
 
-	while (!hit_rate_pays(rate))
+	while (!hit_rate_allows(rate))
 		nr++;
 	return nr;
 }

@@ -18,9 +18,9 @@ static struct virtiofs_undo undo_of(u32 opcode, const void *args,
 	struct fuse_in_header in = { .opcode = opcode, .nodeid = 66 };
 	struct virtiofs_undo undo;
 
-	memset(&undo, 0xff, sizeof(late));
+	memset(&undo, 0xff, sizeof(undo));
 	virtiofs_undo_reply(&undo, &in, args, first, second);
-	return late;
+	return undo;
 }
 
 static void names_cost_a_lookup(struct kunit *test)
