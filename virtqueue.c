@@ -706,7 +706,7 @@ static bool vq_has_used(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
 }
 
 /*
- * Poll for at most @ns, while no other task wants the CPU, or sleeps for the queue.  Returns
+ * Poll for at most @ns, while no other task wants the CPU.  Returns
  * true for a hit.  One that took far too long counts as a miss, since the host had other use for
  * the CPU.
  */
@@ -722,7 +722,7 @@ static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 		goes_on = vq_may_poll(vq, since + ns);
 	}
 	took = ktime_get_ns() - since;
-	/* A signal or another task says nothing of the device, but a worker was woken for nothing */
+	/* A signal or another task says nothing of the device; but a worker was woken for it */
 	if (hit || !waiter || !(vq_cpu_is_wanted() || signal_pending(current)))
 		hit_rate_learn(rate, hit && took < 2 * ns);
 	trace_virtiofs_poll(vq->vqs->index, vq->name, hit, took);
@@ -1000,7 +1000,7 @@ void virtiofs_vq_detach(struct virtiofs_vq *vq)
 
 	now = ktime_get_ns();
 	guard(vq)(vq);
-	/* Answers that came before the reset are good */
+	/* Replies that came before the reset are good */
 	while ((buf = virtqueue_get_buf(vq->ring, &len)))
 		vq_return_buf(vq, buf, len, 0, now);
 	while ((buf = virtqueue_detach_unused_buf(vq->ring)))

@@ -317,7 +317,7 @@ static void vqs_set_state(struct virtiofs_vqs *vqs,
  * virtiofs_reset() - reset a device, unless it is gone
  * @vdev: the device
  *
- * A reset waits until the device answers, and there may be none.
+ * A reset waits until the device confirms it, and there may be none.
  *
  * Context: process context, sleeps for the reset.
  * Return: 0, or -ENODEV for a device that is gone, and that nothing will be sent to.
@@ -419,7 +419,7 @@ void virtiofs_vqs_flush_kill(struct virtiofs_vqs *vqs)
 }
 
 /**
- * virtiofs_vqs_set_responding() - say whether the device answers in time
+ * virtiofs_vqs_set_responding() - say whether the device replies in time
  * @vqs: the queues
  * @responding: does it?
  *

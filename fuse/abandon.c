@@ -56,7 +56,7 @@ static bool abandon_is_memory_shared(struct task_struct *task)
  * submitted it, so it has no waiter here.
  */
 static struct task_struct *abandon_killed_waiter(struct glue_conn *conn,
-					      struct fuse_req *req)
+						 struct fuse_req *req)
 {
 	struct fuse_io_args *ia = container_of(req->args, typeof(*ia), ap.args);
 	struct task_struct *task;
@@ -307,7 +307,7 @@ static bool abandon(struct abandoned *call)
 		return false;
 	}
 	trace_virtiofs_abandon(conn->session->tag, req->in.h.unique,
-			     req->in.h.opcode);
+			       req->in.h.opcode);
 	abandon_set_interrupted(req);
 	if (call->background) {
 		queue_work(virtiofs_complete_wq, &orphan->completion);

@@ -37,7 +37,7 @@ struct glue_orphan;
  * @init_major: version of the protocol that the server speaks, if it has said
  * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
- * @timeout: seconds that the device has to answer a request, or 0
+ * @timeout: seconds that the device has to complete a request, or 0
  * @poll_us: how long to poll for a reply before sleeping, in microseconds
  * @poll: hit rate of that, for each opcode
  * @errors: number of requests that were completed without a good reply
@@ -205,7 +205,7 @@ void virtiofs_orphan_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 			  int error);
 void virtiofs_orphan_wait(struct glue_conn *conn);
 
-/* watchdog.c: devices that do not answer */
+/* watchdog.c: devices that do not reply */
 void virtiofs_watchdog_init(struct glue_conn *conn);
 void virtiofs_watchdog_start(struct glue_conn *conn);
 void virtiofs_watchdog_begin_unmount(struct glue_conn *conn);

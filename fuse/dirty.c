@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Questions that the server can only answer when it has the data that are dirty in this
+ * Requests that the server can only carry out when it has the data that are dirty in this
  * kernel's cache.
  *
  * Knows the FUSE client's private structures.  Knows no virtio.
@@ -55,7 +55,7 @@ static int dirty_write_back(struct inode *inode)
 }
 
 /**
- * virtiofs_dirty_flush() - have the server know what it needs for an answer
+ * virtiofs_dirty_flush() - have the server know what it needs for a reply
  * @conn: the connection
  * @req: a LSEEK, which is not sent yet
  *
@@ -73,7 +73,7 @@ bool virtiofs_dirty_flush(struct glue_conn *conn, struct fuse_req *req)
 	int err = 0;
 
 	while (!err && (inode = virtiofs_inodes_next(conn, req->in.h.nodeid,
-						    &dev))) {
+						     &dev))) {
 		if (S_ISREG(inode->i_mode))
 			err = dirty_write_back(inode);
 		iput(inode);

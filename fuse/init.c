@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * FUSE_INIT: what a session offers, what the server makes of it, and mounts that
- * wait for the answer.
+ * wait for the reply.
  *
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
@@ -121,7 +121,7 @@ static int init_result(struct glue_conn *conn, struct fs_context *fsc)
  * @fsc: the mount, for messages
  * @conn: its connection
  *
- * Context: process context, without locks.  Sleeps until there is an answer, the
+ * Context: process context, without locks.  Sleeps until there is a reply, the
  * connection ends (by a timeout, for one thing), or the caller is killed.
  * Return: 0, or -errno that the mount is to fail with.
  */

@@ -39,7 +39,7 @@ static struct inode *(*inodes_fuse_alloc)(struct super_block *sb);
 static void (*inodes_fuse_evict)(struct inode *inode);
 
 static struct glue_sb *inodes_sb_of(struct glue_conn *conn,
-				  struct super_block *sb)
+				    struct super_block *sb)
 {
 	return xa_load(&conn->sbs, sb->s_dev);
 }
@@ -69,7 +69,7 @@ static bool inodes_are_to_prune(struct glue_conn *conn, struct super_block *sb)
  * false if the VFS does not want to now.
  */
 static bool inodes_prune_list(struct glue_conn *conn, struct super_block *sb,
-			    int nid, struct mem_cgroup *memcg)
+			      int nid, struct mem_cgroup *memcg)
 {
 	unsigned long nr = list_lru_count_one(&sb->s_dentry_lru, nid, memcg);
 	struct shrink_control sc = {
@@ -92,7 +92,7 @@ static bool inodes_prune_list(struct glue_conn *conn, struct super_block *sb,
 
 /* Lists are by memory node and by memory cgroup, of which the caller's is tried */
 static void inodes_prune_sb(struct glue_conn *conn, struct super_block *sb,
-			  struct mem_cgroup *memcg)
+			    struct mem_cgroup *memcg)
 {
 	int nid;
 
@@ -147,7 +147,7 @@ static struct inode *inodes_alloc(struct super_block *sb)
 }
 
 static void inodes_forget(struct fuse_conn *fc,
-				   struct fuse_forget_link *forget, u64 nodeid,
+			  struct fuse_forget_link *forget, u64 nodeid,
 				   u64 nlookup)
 {
 	struct fuse_iqueue *fiq = glue_fiq(fc);
@@ -275,7 +275,7 @@ static int inodes_match(struct inode *inode, void *nodeid)
  * Return: the next inode, referenced, or NULL if there is no more.
  */
 struct inode *virtiofs_inodes_next(struct glue_conn *conn, u64 nodeid,
-				  unsigned long *dev)
+				   unsigned long *dev)
 {
 	struct glue_sb *counted;
 	struct inode *inode;

@@ -101,7 +101,7 @@ static bool interrupt_has_signal(void)
  * this cannot fail.
  */
 static struct glue_interrupt *interrupt_new(struct glue_conn *conn,
-						 struct fuse_req *req)
+					    struct fuse_req *req)
 {
 	struct glue_interrupt *intr;
 

@@ -136,7 +136,7 @@ void virtiofs_mount_conn_release(struct fuse_iqueue *fiq)
  * not got; what the device has ends with the device's reset.
  */
 static int mount_abort(struct wait_queue_entry *entry, unsigned int mode,
-		      int flags, void *key)
+		       int flags, void *key)
 {
 	struct glue_conn *conn = container_of(entry, struct glue_conn,
 					      abort_entry);
@@ -172,7 +172,7 @@ static struct glue_conn *mount_conn_alloc(struct virtiofs_session *session)
 
 /* What the FUSE client may do with a server that is the host */
 static void mount_conn_limits(struct fuse_conn *fc,
-			     struct virtiofs_session *session)
+			      struct virtiofs_session *session)
 {
 	unsigned int pages = virtiofs_vqs_ring_size(session->vqs) -
 			     VIRTIOFS_VQ_OVERHEAD;
@@ -188,7 +188,7 @@ static void mount_conn_limits(struct fuse_conn *fc,
 
 /* A connection and its mount, or ERR_PTR() with the session released */
 static struct fuse_mount *mount_alloc(struct fs_context *fsc,
-					   struct virtiofs_session *session)
+				      struct virtiofs_session *session)
 {
 	struct glue_conn *conn = mount_conn_alloc(session);
 	struct fuse_mount *fm = kzalloc_obj(*fm);
@@ -440,7 +440,7 @@ static int mount_get_super(struct fs_context *fsc, struct super_block *sb)
  * where it helps.
  */
 int virtiofs_mount_get_tree(struct fs_context *fsc,
-			   struct virtiofs_session *session)
+			    struct virtiofs_session *session)
 {
 	struct super_block *sb;
 	struct glue_conn *conn;
@@ -573,7 +573,7 @@ static const struct fs_parameter_spec glue_params[] = {
  * Return: 0, -ENOPARAM if the option is not known here, or -EINVAL.
  */
 int virtiofs_mount_parse_param(struct fs_context *fsc,
-			      struct fs_parameter *param)
+			       struct fs_parameter *param)
 {
 	struct glue_fs_context *ctx = glue_context_of(fsc);
 	struct fs_parse_result result;

@@ -135,7 +135,7 @@ static void order_find_uses(struct fuse_req *req, const void *arg,
 /**
  * virtiofs_order_uses() - find out what a request has to do with
  * @req: a request, whose caller's arguments are there
- * @uses: gets the answer
+ * @uses: gets the result
  *
  * Context: any.
  */
@@ -145,7 +145,7 @@ void virtiofs_order_uses(struct fuse_req *req, struct glue_uses *uses)
 }
 
 static bool order_modifies_any(const struct glue_orphan *orphan,
-			      const u64 inodes[GLUE_MODIFIES])
+			       const u64 inodes[GLUE_MODIFIES])
 {
 	unsigned int i, j;
 

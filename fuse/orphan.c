@@ -236,7 +236,7 @@ struct glue_orphan *virtiofs_orphan_new(struct glue_conn *conn,
  * Context: done().
  */
 void virtiofs_orphan_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
-			 int error)
+			  int error)
 {
 	struct fuse_args *args = &orphan->args;
 	struct fuse_req *req = orphan->req;

@@ -66,7 +66,7 @@ unsigned int virtiofs_req_reply_len(struct fuse_req *req)
 
 /* The reply lies behind the request, aligned so that its header can be read */
 static unsigned int req_reply_offset(struct fuse_req *req,
-				      struct fuse_args *args)
+				     struct fuse_args *args)
 {
 	return ALIGN(req_len(req, args), 8);
 }
@@ -186,7 +186,7 @@ void *virtiofs_req_memory(struct fuse_req *req, struct virtiofs_buf *buf)
 }
 
 static bool req_map_pages(struct virtiofs_sgl *sgl, struct fuse_args *args,
-			   unsigned int len)
+			  unsigned int len)
 {
 	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
 	unsigned int i, run;
@@ -307,7 +307,7 @@ bool virtiofs_req_prepare(struct fuse_req *req)
  * is wrong with it, or NULL.
  */
 static const char *req_read_header(struct fuse_req *req, void *reply,
-				    unsigned int used,
+				   unsigned int used,
 				    struct fuse_out_header *oh)
 {
 	struct fuse_out_header *header = reply;

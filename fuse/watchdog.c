@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Devices that do not answer: how long a request may take, and how long the end
+ * Devices that do not reply: how long a request may take, and how long the end
  * of a session.
  *
  * Knows the FUSE client's private structures.  Knows no virtio.
@@ -33,7 +33,7 @@ struct glue_oldest {
 };
 
 static void watchdog_may_be_oldest(struct glue_oldest *oldest, u64 since,
-			       u32 opcode)
+				   u32 opcode)
 {
 	if (oldest->opcode && since >= oldest->since)
 		return;
@@ -81,7 +81,7 @@ static bool watchdog_find_blocked(struct llist_node *link, u64 since, void *arg)
  * none: the device has it full of locks, perhaps, whose holders may be behind them.
  */
 static void watchdog_add_blocked(struct glue_conn *conn, struct glue_oldest *oldest,
-			     u64 now)
+				 u64 now)
 {
 	struct glue_blocked blocked = {};
 
@@ -97,7 +97,7 @@ static void watchdog_add_blocked(struct glue_conn *conn, struct glue_oldest *old
 
 /* What goes over the hiprio queue is never long with a device that works */
 static void watchdog_add_hiprio(struct glue_conn *conn, struct glue_oldest *oldest,
-			    u64 now)
+				u64 now)
 {
 	u64 age = virtiofs_vq_oldest(glue_hiprio(conn));
 
@@ -107,7 +107,7 @@ static void watchdog_add_hiprio(struct glue_conn *conn, struct glue_oldest *olde
 
 /* The device is said to respond, or not, when that has changed */
 static void watchdog_set_slow(struct glue_conn *conn, bool slow, u32 opcode,
-			  unsigned int age)
+			      unsigned int age)
 {
 	if (slow == conn->slow)
 		return;

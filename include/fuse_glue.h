@@ -38,11 +38,11 @@ int virtiofs_mount_init_fs_context(struct fs_context *fsc);
 void virtiofs_mount_free_fs_context(struct fs_context *fsc);
 int virtiofs_mount_init_submount(struct fs_context *fsc);
 int virtiofs_mount_parse_param(struct fs_context *fsc,
-			      struct fs_parameter *param);
+			       struct fs_parameter *param);
 unsigned int virtiofs_mount_tag_patience(struct fs_context *fsc);
 int virtiofs_mount_reconfigure(struct fs_context *fsc);
 int virtiofs_mount_get_tree(struct fs_context *fsc,
-			   struct virtiofs_session *session);
+			    struct virtiofs_session *session);
 void virtiofs_mount_kill_sb(struct super_block *sb);
 void virtiofs_mount_wait_gone(void);
 

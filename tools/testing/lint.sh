@@ -97,6 +97,18 @@ undocumented()
 	done
 }
 
+# words: comments and the design speak the language of virtio, FUSE and NAPI, which has a word
+# for each of these.
+words()
+{
+	local not='keen|harvest(s|ed)?|borrow(s|ed)?|loans?|overdue|in vain|pays|whoever|nobody|somebody'
+
+	not+='|shall|score|is over|look(s|ed|ing)? (for|into|at|after|whether)|take note of|taken note of'
+	not+='|way out|answer(s|ed)?'
+	(cd "$TOP" && grep -HniwE "^[^\"]*(/\*|^[[:space:]]*\*) .*\b($not)\b" ./*.c {fuse,include}/*.[ch]
+		grep -HniwE "\b($not)\b" Documentation/design.rst) || true
+}
+
 # includes: "make lint" is where the layers of Documentation/design.rst hold.
 includes()
 {
@@ -149,7 +161,7 @@ not_elsewhere()
 
 	shift
 	files=$(printf '%s|' "$@")
-	(cd "$TOP" && grep -lE "^#include \"$header\"" *.c {fuse,include}/*.[ch] | grep -vE "^(${files%|})$" |
+	(cd "$TOP" && grep -lE "^#include \"$header\"" ./*.c {fuse,include}/*.[ch] | grep -vE "^(./)?(${files%|})$" |
 		sed "s/$/: includes $header/") || true
 }
 
@@ -243,6 +255,7 @@ style
 scripts
 kernel_doc
 fault "include rules" < <(includes)
+fault "words that may not stand" < <(words)
 fault "messages that Documentation/filesystems/virtiofs-admin.rst lacks" \
 	< <(in_src python3 -B tools/testing/messages.py 2>&1)
 for kernel in "${kernels[@]}"; do

@@ -270,7 +270,7 @@ static void answer_comes_while_the_caller_leaves(struct kunit *test)
 	pause.caller = server_call(mock);
 	/* Nothing may end the test while this is registered */
 	KUNIT_EXPECT_EQ(test, 0, register_trace_virtiofs_abandon(pause_caller,
-							       &pause));
+								 &pause));
 	send_sig(SIGKILL, pause.caller, 1);
 	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&pause.begun,
 							     MOCK_PATIENCE));
