@@ -25,6 +25,7 @@ import check_faults
 import check_host
 import check_machine
 import check_package
+import check_scripts
 import check_variants
 import guest
 import tap
@@ -32,7 +33,8 @@ from device import SANITIZED, DeviceShare
 from scenario import SCENARIOS, Test, scenario, tmpfs
 
 # These have scenarios of their own, and register them when they are imported.
-PARTS = (check_device, check_faults, check_host, check_machine, check_package, check_variants)
+PARTS = (check_device, check_faults, check_host, check_machine, check_package, check_scripts,
+         check_variants)
 
 DEBIAN = guest.CACHE + "/debian"
 GUEST_SCRIPTS = os.path.dirname(os.path.abspath(__file__)) + "/guest"

@@ -70,59 +70,6 @@ def device_forgets(test):
         memory="1G" if inodes <= 100000 else "4G")
 
 
-@scenario("device-inodes", ours=True)
-def device_inodes(test):
-    run(test, "device-inodes", DeviceShare("myfs", test.directory(), queues=1,
-                                           options=["--timeout", "3600"]))
-
-
-@scenario("device-priority", ours=True)
-def device_priority(test):
-    # The queue may be stalled for long on a slow kernel.
-    run(test, "device-priority", DeviceShare("myfs", test.directory(), queues=1, ring=256),
-        smp=2, env={"expect_log": "virtiofs: myfs: (not responding|responding)"})
-
-
-@scenario("device-interrupt", ours=True)
-def device_interrupt(test):
-    run(test, "device-interrupt", DeviceShare("myfs", test.directory(), queues=1,
-                                              options=["--timeout", "0"]), smp=2)
-
-
-@scenario("device-killed", ours=True)
-def device_killed(test):
-    run(test, "device-killed", DeviceShare("myfs", test.directory(), queues=1, ring=16,
-                                           options=["--timeout", "0"]), smp=2)
-
-
-@scenario("device-late", ours=True)
-def device_late(test):
-    run(test, "device-late", DeviceShare("myfs", test.directory(), queues=2,
-                                         options=["--timeout", "3600"]), smp=2)
-
-
-@scenario("device-dirty")
-def device_dirty(test):
-    share = DeviceShare("myfs", test.directory(), queues=1,
-                        options=["--timeout", "0", "--writeback"])
-    run(test, "device-dirty", share, smp=2,
-        env={"expect_log": "lost file I/O error report|Buffer I/O error"})
-
-
-@scenario("device-owner")
-def device_owner(test):
-    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
-    run(test, "device-owner", share, smp=2,
-        env={"expect_log": "virtiofs: myfs: (not responding|responding)"})
-
-
-@scenario("device-spurious", ours=True)
-def device_spurious(test):
-    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
-    run(test, "device-spurious", share, smp=2,
-        env={"expect_log": "virtiofs: myfs: (not responding|responding)"})
-
-
 @scenario("device-submounts", ours=True)
 def device_submounts(test):
     share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
@@ -136,24 +83,11 @@ def device_submounts(test):
             env={"expect_log": "lost file I/O error report|Buffer I/O error|oom_reaper"})
 
 
-@scenario("device-timeout", ours=True)
-def device_timeout(test):
-    share = DeviceShare("myfs", test.directory(), queues=2, options=["--timeout", "0"])
-    run(test, "device-timeout", share, smp=2,
-        env={"expect_log": "virtiofs: myfs: (not responding|responding|opcode 17)"})
-
-
 @scenario("device-blocked", ours=True)
 def device_blocked(test):
     share = DeviceShare("myfs", test.directory(), queues=1, ring=8, options=["--timeout", "0"])
     run(test, "device-blocked", share, smp=2, limit=600,
         env={"ring": 8, "expect_log": "virtiofs: myfs: (not responding|responding|opcode)"})
-
-
-@scenario("device-mount", ours=True)
-def device_mount(test):
-    share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "0"])
-    run(test, "device-mount", share, smp=2, env={"expect_log": "virtiofs: myfs: (opcode 26|not responding)"})
 
 
 @scenario("device-stats", ours=True)

@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 #
 # A share with a writeback cache, whose server has no room for a while.
+#
+# scenario: device=timeout:0,writeback
+# expect-log: lost file I/O error report|Buffer I/O error
 
 . /guest/lib.sh
 

@@ -3,6 +3,8 @@
 #
 # More files are open than inodes may be in the cache: what others look up is cached
 # all the same, within bounds.
+#
+# scenario: ours device=timeout:3600 smp=4
 
 . /guest/lib.sh
 

@@ -2,6 +2,8 @@
 # shellcheck shell=sh
 #
 # A signal that is not fatal ends a call if the server wants it to.
+#
+# scenario: ours device=timeout:0
 
 . /guest/lib.sh
 

@@ -3,6 +3,8 @@
 #
 # A task that waits for the device can be killed at once, unless it would leave
 # memory of others to the device; what the device answers later is given back to it.
+#
+# scenario: ours device=timeout:0 ring=16
 
 . /guest/lib.sh
 . /guest/held.sh

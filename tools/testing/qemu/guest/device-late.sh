@@ -3,6 +3,8 @@
 #
 # What a killed task has left to the device: what comes after it does not overtake it, and
 # what it does late is seen, though the guest caches.
+#
+# scenario: ours device=timeout:3600 queues=2
 
 . /guest/lib.sh
 . /guest/held.sh

@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 #
 # Mounts whose server does not answer, or says no.
+#
+# scenario: ours device=timeout:0
+# expect-log: virtiofs: myfs: (opcode 26|not responding)
 
 . /guest/lib.sh
 

@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 #
 # Memory that a request for direct I/O is for belongs to the device until that has answered.
+#
+# scenario: device=timeout:0
+# expect-log: virtiofs: myfs: (not responding|responding)
 
 . /guest/lib.sh
 

@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 #
 # FORGETs and INTERRUPTs pass a request queue that is full and stalled.
+#
+# scenario: ours device queues=1 ring=256
+# expect-log: virtiofs: myfs: (not responding|responding)
 
 . /guest/lib.sh
 

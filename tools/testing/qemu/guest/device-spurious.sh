@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 #
 # A reply that is polled for by one CPU makes no interrupt for another one that sleeps.
+#
+# scenario: ours device=timeout:0
+# expect-log: virtiofs: myfs: (not responding|responding)
 
 . /guest/lib.sh
 . /guest/faults.sh

@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 #
 # A device that is late, and one that never answers.
+#
+# scenario: ours device=timeout:0 queues=2
+# expect-log: virtiofs: myfs: (not responding|responding|opcode 17)
 
 . /guest/lib.sh
 
