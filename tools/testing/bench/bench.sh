@@ -10,8 +10,8 @@
 #                       with an even number each is as often the first as the last
 #   FILES=N             how many files the tree of sources has
 #   ONLY=REGEX          the guests whose name matches (see plan.py)
-#   KEEP=1              puts page, plots and measurements into Documentation/bench, too;
-#                       with ONLY, what is there of other guests stays
+#   KEEP=1              puts the page into Documentation/bench, too, without the plots; with
+#                       ONLY, what out/ has of other guests stays
 
 . "$(dirname "$0")/../root/lib.sh"
 . "$TOP/tools/testing/qemu/prepare.sh"
@@ -48,7 +48,10 @@ in_root python3 -B $PROGRAMS/test_stats.py -q 2>"$LOGS/bench-numbers.log" ||
 	die "the benchmark's own numbers are wrong, see $LOGS/bench-numbers.log"
 
 kept=
-[ -z "${KEEP:-}" ] || [ -z "${ONLY:-}" ] || kept=Documentation/bench/bench.tsv
+if [ -n "${KEEP:-}" ] && [ -n "${ONLY:-}" ] && [ -f "$OUT/bench.tsv" ]; then
+	kept=out/kept.tsv
+	cp "$OUT/bench.tsv" "$TOP/$kept"
+fi
 
 say "measuring (each guest: $ROUNDS rounds)"
 mkdir -p "$OUT"
@@ -61,8 +64,7 @@ in_root python3 -B $PROGRAMS/page.py /src/out/bench.tsv
 say ""
 say "The page is $OUT/bench.md."
 if [ -n "${KEEP:-}" ]; then
-	rm -rf "$TOP/Documentation/bench"
 	mkdir -p "$TOP/Documentation/bench"
-	cp "$OUT"/bench.md "$OUT"/bench.tsv "$OUT"/*.svg "$TOP/Documentation/bench/"
+	sed '/^!\[/d' "$OUT/bench.md" >"$TOP/Documentation/bench/bench.md"
 	say "It is kept in Documentation/bench."
 fi
