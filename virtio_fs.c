@@ -366,7 +366,7 @@ static long device_wait_arrival(int arrivals, long timeout)
 {
 	return ___wait_event(virtiofs_arrival,
 			     ___wait_cond_timeout(device_has_come(arrivals)),
-			     TASK_KILLABLE | TASK_FREEZABLE_UNSAFE, 0, timeout,
+			     (TASK_KILLABLE | TASK_FREEZABLE_UNSAFE), 0, timeout,
 			     __ret = schedule_timeout(__ret));
 }
 
