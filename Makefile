@@ -84,6 +84,7 @@ help:
 	@echo 'SHARE=DIR          directory of this machine to share (demo, shell)'
 	@echo 'KERNELS="7.3 6.12" kernels to test on; DEBUG=1 their debug builds, VARIANT=kcsan|rt'
 	@echo '                   those that see data races, or are real-time (check, fuzz, soak)'
+	@echo 'ACCEL=auto|kvm|tcg what guests run on: KVM where it works, or emulated (check, demo, shell)'
 	@echo 'ONLY=REGEX         tests to run, EXCEPT=REGEX those to leave out (check)'
 	@echo 'COUNT=N SEED=N     how many lies, and what they begin with (fuzz)'
 	@echo 'MINUTES=N          how long (soak; check ONLY=killing)'

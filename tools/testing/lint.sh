@@ -162,7 +162,7 @@ not_elsewhere()
 	shift
 	files=$(printf '%s|' "$@")
 	(cd "$TOP" && grep -lE "^#include \"$header\"" ./*.c {fuse,include}/*.[ch] | grep -vE "^(./)?(${files%|})$" |
-		sed "s/$/: includes $header/") || true
+		sed "s|$|: includes $header|") || true
 }
 
 # not_in FILE PATTERN: the file may not include what matches.

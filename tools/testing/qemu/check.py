@@ -395,6 +395,7 @@ def main():
     parser.add_argument("--each", action="store_true",
                         help="on each kernel those that one is enough for, too")
     parser.add_argument("--driver", default="ours", choices=("ours", "mainline"))
+    parser.add_argument("--accel", default="auto", choices=("auto", "kvm", "tcg"))
     parser.add_argument("--inodes", type=int, default=10000,
                         help="how many files device-forgets and cache have")
     parser.add_argument("--jobs", type=int, default=2, help="scenarios at a time")
@@ -416,6 +417,7 @@ def main():
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, stop)
 
+    guest.Guest.accelerator = guest.accelerator(args.accel, args.kernels[0])
     tests = chosen(args)
     lock = threading.Lock()
     with ThreadPoolExecutor(args.jobs) as pool:

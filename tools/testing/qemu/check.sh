@@ -8,6 +8,7 @@
 #   INODES=N            inodes of the scenarios device-forgets and cache
 #   COUNT=N SEED=N      lies of the scenario device-fuzz, and what they begin with
 #   MINUTES=N           how long each of the scenarios soak and killing takes
+#   ACCEL=auto|kvm|tcg  what guests run on; auto tries whether KVM is of use
 #   ONLY=REGEX          the scenarios whose name matches (LIST=1 names them)
 #   EXCEPT=REGEX        ... but not those
 #   DRIVER=mainline     the kernel's own driver instead, to compare
@@ -57,6 +58,6 @@ done
 
 say "running the scenarios"
 become_in_root python3 -B /src/tools/testing/qemu/check.py "${names[@]}" \
-	--only "${ONLY:-}" ${EXCEPT:+--except "$EXCEPT"} --driver "$DRIVER" --outside "$CACHE" ${LIST:+--list} \
+	--only "${ONLY:-}" --accel "${ACCEL:-auto}" ${EXCEPT:+--except "$EXCEPT"} --driver "$DRIVER" --outside "$CACHE" ${LIST:+--list} \
 	${INODES:+--inodes "$INODES"} ${COUNT:+--fuzz-count "$COUNT"} ${SEED:+--fuzz-seed "$SEED"} \
 	${MINUTES:+--soak-minutes "$MINUTES"}

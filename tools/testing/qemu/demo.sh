@@ -35,7 +35,7 @@ make_input()
 guest()
 {
 	mkdir -p "$LOG"
-	in_root python3 -B /src/tools/testing/qemu/guest.py --kernel "$KERNEL" \
+	in_root python3 -B /src/tools/testing/qemu/guest.py --kernel "$KERNEL" --accel "${ACCEL:-auto}" \
 		--share myfs=/share --daemon=--xattr --env directory=$NAME \
 		--logs /cache/logs/demo demo |
 		tee "$LOG/told" | sed -un 's/^| /  guest: /p'

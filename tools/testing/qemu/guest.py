@@ -40,6 +40,17 @@ CHATTER = re.compile(r"stress-ng: (info|warn): ")
 # What the daemon says of itself that is not an error of this driver.
 COMPLAINT = re.compile(r" (ERROR|WARN) ")
 
+# What a guest's CPU is.
+ACCELERATORS = {
+    # An interrupt while the kernel identifies a CPU with five levels of page
+    # tables is a false alarm of KASAN's.
+    "tcg": ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"],
+    "kvm": ["-accel", "kvm", "-cpu", "host"],
+}
+
+# So many seconds may a kernel take under KVM until it misses its root; a second is usual.
+PROBE_PATIENCE = 15
+
 # Set by whoever wants all guests of this process to end.
 stopping = threading.Event()
 
@@ -51,6 +62,46 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_N
 def spawn(command, **kwargs):
     """Starts a program that does not outlive this process, even if killed."""
     return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *command], **kwargs)
+
+
+def kvm_fault(kernel):
+    """What is wrong with KVM here, or None. That /dev/kvm opens is not enough: there are hosts
+    that emulate a guest's kernel, one instruction after another."""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR))
+    except OSError as error:
+        return f"/dev/kvm: {error.strerror}"
+    command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+               "-no-reboot", *ACCELERATORS["kvm"], "-m", "256M",
+               "-kernel", f"{CACHE}/linux/{kernel}/arch/x86/boot/bzImage",
+               "-append", "console=ttyS0 panic=-1", "-serial", "stdio"]
+    try:
+        said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=PROBE_PATIENCE)
+    except subprocess.TimeoutExpired:
+        return f"a guest did not boot in {PROBE_PATIENCE} seconds"
+    return None if b"Kernel panic" in said.stdout else "a guest did not boot"
+
+
+def accelerator(choice, kernel):
+    """The name of what guests run on: choice is auto, kvm or tcg."""
+    if choice != "auto":
+        return choice
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        boot = file.read().strip()
+    known = CACHE + "/kvm-fault"
+    if os.path.exists(known):
+        with open(known) as file:
+            before, _, fault = file.read().partition(" ")
+    else:
+        before = fault = None
+    if before != boot:
+        fault = kvm_fault(kernel) or ""
+        with open(known, "w") as file:
+            file.write(f"{boot} {fault}")
+    if fault:
+        print(f"guests are emulated, without KVM: {fault}", file=sys.stderr, flush=True)
+    return "tcg" if fault else "kvm"
 
 
 def end(process, patience=0):
@@ -171,6 +222,9 @@ class Guest:
     limit     seconds before a hang is assumed, more for a debug kernel; 0: no limit
     """
 
+    # Of all guests, see ACCELERATORS.
+    accelerator = "tcg"
+
     def __init__(self, kernel, shares, run, log_dir, name="guest", env=None, images=("base",),
                  root=None, initrd=None, init="/guest/init", programs=False, smp=2, memory="1G",
                  nodes=1, machine="q35", words=(), qemu=(), reboots=False,
@@ -279,10 +333,7 @@ class Guest:
     def qemu_command(self, ports):
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
-            "-accel", "tcg,thread=multi",
-            # An interrupt while the kernel identifies a CPU with five levels of page
-            # tables is a false alarm of KASAN's.
-            "-cpu", "max,la57=off", "-smp", str(self.smp), "-m", self.memory,
+            *ACCELERATORS[Guest.accelerator], "-smp", str(self.smp), "-m", self.memory,
             "-kernel", f"{CACHE}/linux/{self.kernel}/arch/x86/boot/bzImage",
             "-append", self.command_line(), *self.machine_options(), *self.qemu]
         if not self.reboots:
@@ -525,6 +576,7 @@ def main():
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--images", default="base", help="parts of the initramfs (base,load)")
     parser.add_argument("--driver", default="ours", choices=("ours", "mainline"))
+    parser.add_argument("--accel", default="auto", choices=("auto", "kvm", "tcg"))
     parser.add_argument("--smp", type=int, default=2)
     parser.add_argument("--limit", type=int, default=600, help="seconds before a hang is assumed, 0: none")
     parser.add_argument("--logs", default=CACHE + "/logs/guest")
@@ -534,6 +586,7 @@ def main():
     parser.add_argument("run", nargs="*", default=["hello"], metavar="SCRIPT [ARGUMENT]",
                         help="a script below guest/")
     args = parser.parse_args()
+    Guest.accelerator = accelerator(args.accel, args.kernel)
 
     def pairs(words):
         return dict(word.split("=", 1) for word in words)
