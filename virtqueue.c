@@ -444,22 +444,23 @@ static void vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		      struct virtiofs_hit_rate *rate)
 {
 	struct llist_node *link = fifo->first;
-	bool idle;
+	bool idle, full;
 
-	guard(vq)(vq);
-	idle = !vq->nr_in_ring;
-	vq->pending += fifo->nr;
-	/* An older backlog waits for a completion, which will fill the ring */
-	if (vq->backlog.first) {
+	scoped_guard(vq, vq) {
+		idle = !vq->nr_in_ring;
+		full = vq->backlog.first;
+		vq->pending += fifo->nr;
 		fifo_splice(&vq->backlog, fifo);
-		return;
+		/* An older backlog waits for a completion, which will fill the ring */
+		if (full)
+			return;
+		vq_fill(vq);
+		if (waiter)
+			vq_attach(vq, link, waiter,
+				  idle && rate && hit_rate_allows(rate));
+		else if (idle)
+			vq_let_worker_poll(vq);
 	}
-	fifo_splice(&vq->backlog, fifo);
-	vq_fill(vq);
-	if (waiter)
-		vq_attach(vq, link, waiter, idle && rate && hit_rate_allows(rate));
-	else if (idle)
-		vq_let_worker_poll(vq);
 }
 
 /**
@@ -518,13 +519,14 @@ static void vq_flush(struct virtiofs_vq *vq)
 void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
 		       unsigned int enough, unsigned long delay)
 {
-	guard(vq)(vq);
-	vq->pending++;
-	fifo_push(&vq->deferred, link);
-	if (!vq->dead && vq->deferred.nr < enough)
-		queue_delayed_work(virtiofs_wq, &vq->flush, delay);
-	else
-		vq_flush(vq);
+	scoped_guard(vq, vq) {
+		vq->pending++;
+		fifo_push(&vq->deferred, link);
+		if (!vq->dead && vq->deferred.nr < enough)
+			queue_delayed_work(virtiofs_wq, &vq->flush, delay);
+		else
+			vq_flush(vq);
+	}
 }
 
 /**
@@ -535,8 +537,8 @@ void virtiofs_vq_defer(struct virtiofs_vq *vq, struct llist_node *link,
  */
 void virtiofs_vq_flush(struct virtiofs_vq *vq)
 {
-	guard(vq)(vq);
-	vq_flush(vq);
+	scoped_guard(vq, vq)
+		vq_flush(vq);
 }
 
 /**
@@ -630,11 +632,12 @@ static bool vq_complete(struct virtiofs_vq *vq, struct list_head *batch,
 		vq->ops->done(buf->link, buf, buf->error);
 		cond_resched();
 	}
-	guard(vq)(vq);
-	vq_give_back(vq, nr, batch);
-	if (by_worker) {
-		by_worker = vq_worker_goes_on(vq);
-		vq_set_scheduled(vq, by_worker);
+	scoped_guard(vq, vq) {
+		vq_give_back(vq, nr, batch);
+		if (by_worker) {
+			by_worker = vq_worker_goes_on(vq);
+			vq_set_scheduled(vq, by_worker);
+		}
 	}
 	return by_worker;
 }
@@ -652,8 +655,8 @@ static void vq_complete_fifo(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		nr++;
 		cond_resched();
 	}
-	guard(vq)(vq);
-	vq_give_back(vq, nr, &none);
+	scoped_guard(vq, vq)
+		vq_give_back(vq, nr, &none);
 }
 
 /**
@@ -668,10 +671,11 @@ bool virtiofs_vq_cancel(struct virtiofs_vq *vq, struct llist_node *link)
 {
 	LIST_HEAD(none);
 
-	guard(vq)(vq);
-	if (!fifo_remove(&vq->backlog, link))
-		return false;
-	vq_give_back(vq, 1, &none);
+	scoped_guard(vq, vq) {
+		if (!fifo_remove(&vq->backlog, link))
+			return false;
+		vq_give_back(vq, 1, &none);
+	}
 	return true;
 }
 
@@ -999,16 +1003,17 @@ void virtiofs_vq_detach(struct virtiofs_vq *vq)
 	cancel_delayed_work_sync(&vq->flush);
 
 	now = ktime_get_ns();
-	guard(vq)(vq);
-	/* Replies that came before the reset are good */
-	while ((buf = virtqueue_get_buf(vq->ring, &len)))
-		vq_return_buf(vq, buf, len, 0, now);
-	while ((buf = virtqueue_detach_unused_buf(vq->ring)))
-		vq_return_buf(vq, buf, 0, -ECONNABORTED, now);
-	/* Those that came before the kill end like what the device had */
-	fifo_splice(&vq->failed, &vq->backlog);
-	fifo_splice(&vq->failed, &vq->deferred);
-	vq_schedule(vq);
+	scoped_guard(vq, vq) {
+		/* Replies that came before the reset are good */
+		while ((buf = virtqueue_get_buf(vq->ring, &len)))
+			vq_return_buf(vq, buf, len, 0, now);
+		while ((buf = virtqueue_detach_unused_buf(vq->ring)))
+			vq_return_buf(vq, buf, 0, -ECONNABORTED, now);
+		/* Those that came before the kill end like what the device had */
+		fifo_splice(&vq->failed, &vq->backlog);
+		fifo_splice(&vq->failed, &vq->deferred);
+		vq_schedule(vq);
+	}
 }
 
 /**

@@ -252,8 +252,9 @@ int virtiofs_inodes_add_sb(struct super_block *sb)
 /* An inode is filled in after others can find it */
 static bool inodes_is_new(struct inode *inode)
 {
-	guard(spinlock)(&inode->i_lock);
-	return inode_state_read(inode) & I_NEW;
+	scoped_guard(spinlock, &inode->i_lock)
+		return inode_state_read(inode) & I_NEW;
+	return false;
 }
 
 static int inodes_match(struct inode *inode, void *nodeid)
