@@ -44,8 +44,9 @@ virtiofs-y += trace.o
 
 # The KUnit suites are a part of the module that they test.
 kunit := $(if $(KBUILD_EXTMOD),tools/testing/kunit,tests)
-virtiofs-$(CONFIG_VIRTIO_FS_KUNIT_TEST) += $(patsubst $(src)/%.c,%.o,\
-	$(wildcard $(src)/$(kunit)/*.c))
+kunit-objs := $(patsubst $(src)/%.c,%.o,$(wildcard $(src)/$(kunit)/*.c))
+virtiofs-$(CONFIG_VIRTIO_FS_KUNIT_TEST) += $(if $(CONFIG_BLOCK),$(kunit-objs),\
+	$(filter-out %/plug_test.o,$(kunit-objs)))
 CFLAGS_$(kunit)/undo_test.o := -I$(src)/fuse
 CFLAGS_$(kunit)/plug_test.o := -I$(src)/fuse
 
