@@ -137,6 +137,8 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 	struct virtiofs_buf *buf;
 	int nr, err;
 
+	lockdep_assert_held(&vq->lock);
+
 	if (list_empty(&vq->free))
 		return -EBUSY;
 	buf = list_first_entry(&vq->free, struct virtiofs_buf, node);
@@ -179,6 +181,8 @@ static void vq_schedule(struct virtiofs_vq *vq)
  */
 static void vq_retry_later(struct virtiofs_vq *vq)
 {
+	lockdep_assert_held(&vq->lock);
+
 	timer_reduce(&vq->timer, jiffies + VQ_RETRY_DELAY);
 }
 
@@ -188,6 +192,8 @@ static void vq_retry_later(struct virtiofs_vq *vq)
  */
 static bool vq_add_failed(struct virtiofs_vq *vq, int err)
 {
+	lockdep_assert_held(&vq->lock);
+
 	switch (err) {
 	case -EBUSY:
 		/* When they are given back, the backlog goes on */
@@ -277,6 +283,8 @@ static void vq_reap(struct virtiofs_vq *vq)
 /* Callbacks are off then, whatever comes next */
 static void vq_disarm(struct virtiofs_vq *vq)
 {
+	lockdep_assert_held(&vq->lock);
+
 	if (vq->state != VQ_ARMED)
 		return;
 	virtqueue_disable_cb(vq->ring);
@@ -289,6 +297,8 @@ static void vq_disarm(struct virtiofs_vq *vq)
  */
 static enum virtiofs_vq_state vq_next_state(const struct virtiofs_vq *vq)
 {
+	lockdep_assert_held(&vq->lock);
+
 	if (!vq->nr_in_ring)
 		WARN_ON_ONCE(vq->poller || vq->nr_sleeping);
 	if (!vq->nr_in_ring || vq->dead)
@@ -304,6 +314,8 @@ static enum virtiofs_vq_state vq_next_state(const struct virtiofs_vq *vq)
 static void vq_update_state(struct virtiofs_vq *vq)
 {
 	enum virtiofs_vq_state next;
+
+	lockdep_assert_held(&vq->lock);
 
 	while ((next = vq_next_state(vq)) != vq->state) {
 		if (next != VQ_ARMED) {
@@ -366,6 +378,8 @@ void virtiofs_vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
 /* Something has come into the ring */
 static void vq_kick(struct virtiofs_vq *vq)
 {
+	lockdep_assert_held(&vq->lock);
+
 	if (!virtqueue_kick_prepare(vq->ring))
 		return;
 	vq->notify = true;
@@ -415,6 +429,8 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 {
 	struct virtiofs_buf *buf;
 
+	lockdep_assert_held(&vq->lock);
+
 	if (list_empty(&vq->in_ring))
 		return;
 	buf = list_last_entry(&vq->in_ring, struct virtiofs_buf, node);
@@ -432,6 +448,8 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 /* Have the worker poll for a background request: its submitter may wait elsewhere */
 static void vq_let_worker_poll(struct virtiofs_vq *vq)
 {
+	lockdep_assert_held(&vq->lock);
+
 	if (!vq->nr_in_ring || !READ_ONCE(vq->poll_ns) || vq_cpu_is_wanted() ||
 	    !hit_rate_allows(&vq->rate))
 		return;
@@ -602,6 +620,8 @@ static void vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 /* The worker goes on, or returns */
 static void vq_set_scheduled(struct virtiofs_vq *vq, bool scheduled)
 {
+	lockdep_assert_held(&vq->lock);
+
 	WRITE_ONCE(vq->scheduled, scheduled);
 	if (!scheduled)
 		WRITE_ONCE(vq->worker_polls, false);
@@ -610,6 +630,8 @@ static void vq_set_scheduled(struct virtiofs_vq *vq, bool scheduled)
 /* Is there more for the worker than what it has just completed? */
 static bool vq_worker_goes_on(const struct virtiofs_vq *vq)
 {
+	lockdep_assert_held(&vq->lock);
+
 	if (!list_empty(&vq->used) || vq->failed.first)
 		return true;
 	if (vq->dead)
@@ -935,6 +957,8 @@ static void vq_timer(struct timer_list *timer)
 /* With an event index the device interrupts no more until callbacks are enabled anew */
 static void vq_interrupt(struct virtiofs_vq *vq)
 {
+	lockdep_assert_held(&vq->lock);
+
 	vq_disarm(vq);
 	if (vq->nr_sleeping || vq->poller)
 		vq_reap(vq);

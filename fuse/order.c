@@ -167,6 +167,8 @@ static bool order_modifies_any(const struct glue_orphan *orphan,
  */
 void virtiofs_order_closed(struct glue_orphan *orphan, bool dropped)
 {
+	lockdep_assert_held(&orphan->conn->lock);
+
 	orphan->closed = true;
 	orphan->dropped |= dropped;
 	if (!orphan->parked)
@@ -223,6 +225,8 @@ static bool order_passes(struct fuse_req *req, const struct glue_orphan *orphan)
 static void order_see_close(struct glue_orphan *orphan, struct fuse_req *req,
 			    const struct glue_uses *uses)
 {
+	lockdep_assert_held(&orphan->conn->lock);
+
 	switch (req->in.h.opcode) {
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
@@ -240,6 +244,8 @@ static void order_see_close(struct glue_orphan *orphan, struct fuse_req *req,
 static bool order_holds(const struct glue_orphan *orphan, struct fuse_req *req,
 			const struct glue_uses *uses)
 {
+	lockdep_assert_held(&orphan->conn->lock);
+
 	if (!uses->releases)
 		return !orphan->returned &&
 		       order_modifies_any(orphan, uses->modifies);

@@ -190,47 +190,48 @@ enum virtiofs_vq_state {
 
 /**
  * struct virtiofs_vq - one queue
- * @ops: the submitter's functions; see virtiofs_vq_set_ops()
- * @vqs: all queues of the device
- * @name: as in /proc/interrupts and sysfs
- * @poll_ns: how long the worker polls, in nanoseconds, or 0; not locked
- * @rate: hit rate of that; not locked
- * @yield_rate: hit rate of letting others run before @work reaps; of @work alone
- * @lock: protects what follows, and is the innermost lock of the driver: only
- *	map() is called under it.  Taken by the interrupt.
- * @dead: submissions end with -ENOTCONN through the worker, and the ring is
+ * @ops: [R] the submitter's functions; see virtiofs_vq_set_ops()
+ * @vqs: [I] all queues of the device
+ * @name: [I] as in /proc/interrupts and sysfs
+ * @lock: the innermost lock of the driver: only map() is called under it.  Taken by the
+ *	interrupt.
+ * @dead: [R] submissions end with -ENOTCONN through the worker, and the ring is
  *	not touched any more.  Final: a device that starts again gets new queues.
- * @ring: the virtqueue; gone when @dead.  Notified without the lock, but in an RCU section
- *	that has begun under it.
- * @notify: the device is notified when the lock is dropped; false without it
- * @in_ring: bufs that the device owns, the oldest first
- * @nr_in_ring: number of submissions that have them; may be read without the lock, to see
- *	whether there are any
- * @backlog: submissions that are not in the ring, oldest first
- * @deferred: submissions that are not on the backlog yet, oldest first
- * @failed: submissions that cannot get there, for the worker to complete
- * @free: bufs that are not in use, the last used first
- * @sgl: scratch scatterlist
- * @pending: number of submissions that done() has not finished
- * @completed: number of submissions that done() has finished; may be read
- *	without the lock, to see whether there is progress
+ * @ring: [L] the virtqueue; gone when @dead.  Notified without the lock, but in an RCU
+ *	section that has begun under it.
+ * @notify: [L] the device is notified when the lock is dropped; false without it
+ * @in_ring: [L] bufs that the device owns, the oldest first
+ * @nr_in_ring: [R] number of submissions that have them
+ * @backlog: [L] submissions that are not in the ring, oldest first
+ * @deferred: [L] submissions that are not on the backlog yet, oldest first
+ * @failed: [L] submissions that cannot get there, for the worker to complete
+ * @free: [L] bufs that are not in use, the last used first
+ * @sgl: [L] scratch scatterlist
+ * @pending: [R] number of submissions that done() has not finished
+ * @completed: [R] number of submissions that done() has finished
  * @idle: woken when @pending becomes 0
- * @state: what reaps next, by the four fields that follow and @nr_in_ring; in line with them
- *	whenever the lock is free.  May be read without it.
- * @poller: the waiter that polls, or NULL; it has submitted into an empty ring
- * @nr_sleeping: number of submissions in the ring whose submitters sleep
- * @scheduled: @work is going to take the lock, and then reaps
- * @worker_polls: ... but polls before; not locked
- * @used: bufs that the device has used, for the worker to complete
- * @woken: bufs of sleepers that are woken when the lock is dropped; empty without it
+ * @state: [R] what reaps next, by the three fields that follow and @nr_in_ring; in line with
+ *	them whenever the lock is free
+ * @poller: [L] the waiter that polls, or NULL; it has submitted into an empty ring
+ * @nr_sleeping: [L] number of submissions in the ring whose submitters sleep
+ * @scheduled: [R] @work is going to take the lock, and then reaps
+ * @woken: [L] bufs of sleepers that are woken when the lock is dropped; empty without it
  * @work: completes what has no waiter and what failed, goes on with the backlog
+ * @used: [R] bufs that the device has used, for the worker to complete
+ * @worker_polls: [A] the worker polls before it reaps
+ * @poll_ns: [A] how long, in nanoseconds, or 0
+ * @rate: [A] hit rate of that
+ * @yield_rate: [W] hit rate of letting others run before the worker reaps
  * @flush: moves what is deferred to the backlog, pending while there is any
  * @timer: starts @work when the ring lacked memory to take a request
- * @polled: see struct virtiofs_vq_stats
- * @interrupts: see struct virtiofs_vq_stats
- * @kicks: see struct virtiofs_vq_stats
- * @bytes_out: see struct virtiofs_vq_stats
- * @bytes_in: see struct virtiofs_vq_stats
+ * @polled: [L] see struct virtiofs_vq_stats, as for the following
+ * @interrupts: [L] the same
+ * @kicks: [L] the same
+ * @bytes_out: [L] the same
+ * @bytes_in: [L] the same
+ *
+ * I: init-only.  L: under @lock.  R: changed under @lock, and read without it where a value of
+ * a moment ago does.  A: neither, each value is as good.  W: of @work alone.
  *
  * A submission is deferred, on the backlog, in the ring, its waiter's, on a batch of
  * the worker or on the list of failed ones, and completes exactly once.  Whether the ring is
@@ -241,9 +242,6 @@ struct virtiofs_vq {
 	const struct virtiofs_vq_ops *ops;
 	struct virtiofs_vqs *vqs;
 	char name[24];
-	u64 poll_ns;
-	struct virtiofs_hit_rate rate;
-	struct virtiofs_hit_rate yield_rate;
 
 	/* Ring */
 	spinlock_t lock ____cacheline_aligned_in_smp;
@@ -266,12 +264,15 @@ struct virtiofs_vq {
 	struct virtiofs_waiter *poller;
 	unsigned int nr_sleeping;
 	bool scheduled;
-	bool worker_polls;
-	struct list_head used;
 	struct list_head woken;
 
 	/* Worker */
 	struct work_struct work;
+	struct list_head used;
+	bool worker_polls;
+	u64 poll_ns;
+	struct virtiofs_hit_rate rate;
+	struct virtiofs_hit_rate yield_rate;
 	struct delayed_work flush;
 	struct timer_list timer;
 
