@@ -13,6 +13,10 @@ CALLS = ("lookup_missing", "getattr", "open_close", "create_unlink", "mkdir_rmdi
          "readdir_1000", "read_4k_direct", "write_4k_direct", "read_1m_direct",
          "write_1m_direct", "fsync", "fault_cold", "read_cold")
 
+# What most guests are like: four CPUs, and the one queue that virtiofsd has
+ORDINARY = ("lookup_missing", "getattr", "open_close", "create_unlink", "read_4k_direct",
+            "write_4k_direct")
+
 # Where the device counts
 DEVICE = ("lookup_missing", "getattr", "open_close", "create_unlink", "read_4k_direct",
           "write_4k_direct", "read_1m_direct", "fsync")
@@ -48,6 +52,7 @@ COUNTED_FIO = ("randread-4k-direct-io_uring-1-1", "randread-4k-direct-io_uring-1
 PLACES = (("never", "getattr"), ("auto", "read_4k_direct"), ("never", "fio:" + COUNTED_FIO[1]))
 
 FULL = (
+    Boot("ordinary", "calls", ORDINARY, ("never",), MAINLINE, smp=4),
     Boot("calls", "calls", CALLS, ("never", "auto"), BOTH),
     Boot("device", "device", DEVICE, ("device",), MAINLINE, 200),
     Boot("neighbour", "neighbour", ("neighbour",), ("never",), BOTH, 1000),
@@ -61,6 +66,7 @@ FULL = (
 )
 
 QUICK = (
+    Boot("ordinary", "calls", ORDINARY, ("never",), ("mainline",), 200, 4),
     Boot("calls", "calls", CALLS, ("never",), ("mainline",), 200),
     Boot("device", "device", ("getattr",), ("device",), ("mainline",), 100),
     Boot("fio", "fio", ("randread-4k-direct-io_uring-16-1",), ("never",), ("mainline",)),
@@ -83,19 +89,33 @@ def never(work):
     return ("calls", "never", work)
 
 
+def ordinary(work):
+    return ("ordinary", "never", work)
+
+
+def tasks(job, cpus):
+    return (f"queues-smp{cpus}", "never", f"fio:randread-4k-direct-{job}-4")
+
+
 MARKS = (
-    Mark("lookup of a missing name", never("lookup_missing"), 3),
-    Mark("open, close", never("open_close"), 2.3),
-    Mark("create, unlink", never("create_unlink"), 2.3),
-    Mark("getattr", never("getattr"), 2.2),
-    Mark("4 KiB read, O_DIRECT", never("read_4k_direct"), 2.6),
-    Mark("4 KiB write, O_DIRECT", never("write_4k_direct"), 2.6),
+    *(Mark(f"four CPUs: {work}", ordinary(work), 4.5) for work in ORDINARY),
+    Mark("four CPUs: four tasks, 4 KiB read, O_DIRECT", tasks("psync-1", 4), 1.15),
+    Mark("four CPUs: four tasks, io_uring, depth 16", tasks("io_uring-16", 4), 1.0),
+    Mark("two CPUs: four tasks, 4 KiB read, O_DIRECT", tasks("psync-1", 2), 1.0),
+    Mark("two CPUs: four tasks, io_uring, depth 16", tasks("io_uring-16", 2), 1.0),
+    Mark("lookup of a missing name", never("lookup_missing"), 3.0),
+    Mark("open, close", never("open_close"), 3.0),
+    Mark("create, unlink", never("create_unlink"), 2.4),
+    Mark("getattr", never("getattr"), 2.9),
+    Mark("4 KiB read, O_DIRECT", never("read_4k_direct"), 2.8),
+    Mark("4 KiB write, O_DIRECT", never("write_4k_direct"), 2.8),
     Mark("sequential read of a cold file", never("read_cold"), 1.2),
     Mark("fio randread 4 KiB, depth 16, O_DIRECT",
-         ("fio", "never", "fio:randread-4k-direct-io_uring-16-1"), 1.2),
+         ("fio", "never", "fio:randread-4k-direct-io_uring-16-1"), 1.3),
+    Mark("git status of a large tree", ("tree", "auto", "git_status"), 1.1),
     Mark("getattr on the test device, over the floor", ("device", "device", "getattr"), 1.5, FLOOR),
-    *(Mark(f"interrupts per {work}", never(work), 0.05, "interrupts")
+    *(Mark(f"interrupts per {work}", never(work), 0.01, "interrupts")
       for work in ("getattr", "read_4k_direct", "write_4k_direct")),
-    Mark("interrupts per lookup_missing, which is two requests", never("lookup_missing"), 0.1,
+    Mark("interrupts per lookup_missing, which is two requests", never("lookup_missing"), 0.02,
          "interrupts"),
 )
