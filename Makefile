@@ -80,6 +80,7 @@ help:
 	@echo '     clean         take away what modules has made'
 	@echo '     intree        put the driver into the kernel tree KSRC=DIR'
 	@echo '     intree-patch  ... or print that as a patch'
+	@echo '     series        ... or write it as a series of patches into out/series'
 	@echo
 	@echo 'KERNEL=7.3|6.12    kernel of the guest (demo, shell, bench)'
 	@echo 'SHARE=DIR          directory of this machine to share (demo, shell)'
@@ -91,7 +92,7 @@ help:
 	@echo 'MINUTES=N          how long (soak; check ONLY=killing)'
 	@echo 'ROUNDS=N FILES=N   how often, on how many source files (bench); KEEP=1 keeps the page'
 	@echo 'KDIR=DIR           kernel to build for, as /lib/modules/*/build (modules)'
-	@echo 'KSRC=DIR           source of that kernel (modules, intree, intree-patch)'
+	@echo 'KSRC=DIR           source of that kernel (modules, intree, intree-patch, series)'
 	@echo 'VERSION=1.2        version of the package (deb)'
 
 modules: kernel-fits
@@ -151,7 +152,10 @@ deb:
 intree-patch:
 	@$(testing)/intree.sh --patch "$(KSRC)"
 
+series:
+	@$(testing)/intree.sh --series "$(KSRC)" out/series
+
 .PHONY: help modules modules_install kernel-fits kernel-takes-module clean demo shell check kunit fuzz \
-	soak bench lint distclean deb intree intree-patch
+	soak bench lint distclean deb intree intree-patch series
 
 endif

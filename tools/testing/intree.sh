@@ -4,7 +4,8 @@
 # Puts the driver into a kernel tree, as fs/virtiofs, in place of the file
 # fs/fuse/virtio_fs.c: intree.sh TREE. With the driver go its selftests, its
 # documentation and its entry in MAINTAINERS. A second run brings the tree up
-# to date. intree.sh --patch TREE prints the same as a patch instead.
+# to date. intree.sh --patch TREE prints the same as a patch instead, and
+# --series TREE DIR writes it as a series of patches, layer by layer.
 
 set -euo pipefail
 
@@ -163,10 +164,21 @@ Replace fs/fuse/virtio_fs.c by a driver in a directory of its own. The
 symbol CONFIG_VIRTIO_FS, the module's name, the file system's name, what
 sysfs shows and the mount options stay."
 
-# print_patch TREE: from a repository with only the files in question.
-print_patch()
+COVER="This replaces fs/fuse/virtio_fs.c by a driver in a directory of its own. What
+users see stays: the module's name, the file system's, mount options, sysfs.
+
+Layers come from the bottom to the top: queues, which know no FUSE; the wire
+format; the FUSE client's side, file by file; the device. The last patch takes
+the old driver out and configures the new one, so each of them builds.
+
+Documentation/filesystems/virtiofs-design.rst says why things are as they are:
+who reaps and who completes, what a killed caller may leave behind, and the
+contracts, with the function that keeps each and the test that shows it."
+
+# scratch_tree TREE: a repository with only the files in question, and the driver in it.
+scratch_tree()
 {
-	local tree=$1 scratch file
+	local tree=$1 file
 
 	[ ! -d "$tree/fs/virtiofs" ] ||
 		die "$tree has fs/virtiofs already; a patch is made from a tree without it"
@@ -179,15 +191,76 @@ print_patch()
 	git_in "$scratch" init -q
 	git_in "$scratch" add -A
 	git_in "$scratch" commit -q -m "the tree as it was"
+	git_in "$scratch" tag base
 	install_all "$scratch"
+}
+
+print_patch()
+{
+	scratch_tree "$1"
 	git_in "$scratch" add -A
 	git_in "$scratch" commit -q -s -m "$MESSAGE"
 	git_in "$scratch" format-patch -1 --stdout --no-renames
 }
 
+# commit_parts: series.txt has a subject, files below fs/virtiofs and a text for each. The
+# driver is configured with the last one, so that the kernel builds with each of them.
+commit_parts()
+{
+	local line subject="" files="" text=""
+
+	while read -r line; do
+		case "$line" in
+		"== "*)
+			[ -z "$subject" ] || commit_part "$subject" "$files" "$text"
+			subject=${line#== }
+			text="" ;;
+		"+ "*) files=${line#+ } ;;
+		*) text+=$line$'\n' ;;
+		esac
+	done < <(cat "$TOP/tools/testing/series.txt"; echo "== end")
+}
+
+commit_part()
+{
+	local subject=$1 files=$2 text=$3
+
+	if [ "$files" = . ]; then
+		git_in "$scratch" add -A
+	else
+		# shellcheck disable=SC2086 # patterns, several
+		(cd "$scratch/fs/virtiofs" && git_in "$scratch/fs/virtiofs" add $files)
+	fi
+	printf '%s\n\n%s' "$subject" "$(printf '%s' "$text" | fmt -w 72)" |
+		git_in "$scratch" commit -q -s -F -
+}
+
+write_series()
+{
+	local out
+
+	mkdir -p "$2"
+	out=$(cd "$2" && pwd)
+	scratch_tree "$1"
+	commit_parts
+	rm -f "$out"/*.patch
+	printf '%s\n' "$COVER" >"$scratch/.git/cover"
+	git_in "$scratch" format-patch base -o "$out" --no-renames --cover-letter \
+		--cover-from-description=subject >/dev/null
+	sed -i -e 's/\*\*\* SUBJECT HERE \*\*\*/virtiofs: a driver of several files/' \
+		-e '/\*\*\* BLURB HERE \*\*\*/{
+			r '"$scratch/.git/cover"'
+			d
+		}' "$out"/0000-*.patch
+	ls "$out"
+}
+
 if [ "${1:-}" = --patch ]; then
 	check_tree "${2:-}"
 	print_patch "$2"
+elif [ "${1:-}" = --series ]; then
+	check_tree "${2:-}"
+	write_series "$2" "${3:-out/series}"
 else
 	check_tree "${1:-}"
 	install_all "$1"

@@ -82,6 +82,11 @@ def top(test):
 CONFIG = "CONFIG_FUSE_FS=y\nCONFIG_VIRTIO=y\nCONFIG_VIRTIO_FS=m\n"
 
 
+def read_lines(path):
+    with open(path) as file:
+        return file.read().splitlines()
+
+
 def fake_tree(path, version, config=None, client=True):
     """As much of a kernel as is looked at before anything is built for it."""
     write(path + "/Makefile", f"kernelversion:; @echo {version}\n")
@@ -182,7 +187,8 @@ def intree(test):
     """The driver in a kernel tree: as a patch, as a module, with its selftests."""
     log = test.log_dir + "/intree.log"
     kernel = f"{guest.CACHE}/linux/{test.kernel}"
-    one, other = (part_of_tree(test.kernel, f"{test.work}/{name}") for name in ("one", "other"))
+    one, other, third = (part_of_tree(test.kernel, f"{test.work}/{name}")
+                         for name in ("one", "other", "third"))
     patch = test.work + "/x.patch"
 
     with open(patch, "w") as file, open(log, "w") as errors:
@@ -198,6 +204,21 @@ def intree(test):
         test.claim(f"driver_is_put_into_the_tree_{turn}", not code, said)
     _, said = command(["diff", "-r", "-x", ".git", one, other], log)
     test.claim_equal("patch_does_what_the_script_does", said, "")
+
+    code, said = command([TESTING + "/intree.sh", "--series", third, test.work + "/series"], log)
+    test.claim("series_is_written", not code, said)
+    parts = sorted(glob.glob(test.work + "/series/*.patch"))[1:]
+    for words in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "-m", "tree"]):
+        command(git(third, *words), log)
+    # What is not configured yet cannot break a build
+    outside = [line for part in parts[:-1] for line in read_lines(part)
+               if line.startswith("+++ ") and
+               not line.startswith(("+++ b/fs/virtiofs/", "+++ b/MAINTAINERS"))]
+    test.claim_equal("all_but_the_last_add_files_alone", outside, [])
+    code, said = command(git(third, "am", "-q", *parts), log)
+    test.claim("series_is_taken_by_git_am", not code and len(parts) >= 15, said)
+    _, said = command(["diff", "-r", "-x", ".git", third, other], log)
+    test.claim_equal("series_does_what_the_script_does", said, "")
 
     code, _ = command(["make", "-C", kernel, f"M={one}/fs/virtiofs", "CONFIG_VIRTIO_FS=m",
                        "CONFIG_VIRTIO_FS_KUNIT_TEST=", "modules"], log)
