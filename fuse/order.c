@@ -6,6 +6,7 @@
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
 
+#include <linux/fcntl.h>
 #include <linux/slab.h>
 
 #include "hiprio.h"
@@ -116,6 +117,8 @@ static void order_find_lock(struct fuse_req *req, const void *arg,
 	switch (req->in.h.opcode) {
 	case FUSE_SETLK:
 	case FUSE_SETLKW:
+		if (in->lk.type == F_UNLCK)
+			return;
 		uses->owner = in->owner;
 		uses->flock = in->lk_flags & FUSE_LK_FLOCK;
 	}
@@ -211,14 +214,32 @@ static bool order_unlocks(struct fuse_req *req)
 }
 
 /*
- * May a RELEASE overtake @orphan, which uses its handle?  It may if it has a place that the unlock
- * needs, or gives back a lock of flock(2) that the orphan may wait for.  Then the lock, if
- * it comes at all, goes with the handle.
+ * May a RELEASE overtake @orphan, which uses its handle?  It must if it gives back what the
+ * orphan may wait for: locks of flock(2), or of an open file, whose owner no FLUSH names.
+ * The server drops a lock that comes after that, together with the handle.  In the
+ * background it would have a place that an unlock needs.
  */
 static bool order_passes(struct fuse_req *req, const struct glue_orphan *orphan)
 {
+	if (!orphan->uses.owner)
+		return false;
 	return test_bit(FR_BACKGROUND, &req->flags) ||
-	       (orphan->locks && orphan->uses.flock && order_unlocks(req));
+	       (orphan->locks && orphan->dropped);
+}
+
+/* Does a RELEASE drop the lock of an orphan, whenever that comes? */
+static bool order_drops(struct fuse_req *req, const struct glue_orphan *orphan)
+{
+	if (orphan->uses.flock)
+		return order_unlocks(req);
+	return orphan->locks && !orphan->closed;
+}
+
+static bool order_same_lock(const struct glue_uses *uses,
+			    const struct glue_orphan *orphan)
+{
+	return uses->owner && uses->owner == orphan->uses.owner &&
+	       uses->nodeid == orphan->uses.nodeid;
 }
 
 /* Is the file of an orphan's lock closed with @req?  Under the connection's lock. */
@@ -231,12 +252,17 @@ static void order_see_close(struct glue_orphan *orphan, struct fuse_req *req,
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
 		if (order_gives_back(uses, orphan))
-			virtiofs_order_closed(orphan, orphan->uses.flock &&
-					      order_unlocks(req));
+			virtiofs_order_closed(orphan, order_drops(req, orphan));
 		break;
 	case FUSE_FLUSH:
 		if (order_flushes(req, orphan))
 			virtiofs_order_closed(orphan, !orphan->locks);
+		break;
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+		/* The owner lives, and takes locks anew: a late one is as good as theirs */
+		if (orphan->locks && order_same_lock(uses, orphan))
+			orphan->closed = false;
 	}
 }
 

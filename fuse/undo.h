@@ -4,8 +4,8 @@
  *
  * Knows FUSE's wire format.  Knows neither queues nor the FUSE client.
  */
-#ifndef _VIRTIOFS_LATE_H
-#define _VIRTIOFS_LATE_H
+#ifndef _VIRTIOFS_UNDO_H
+#define _VIRTIOFS_UNDO_H
 
 #include <linux/fuse.h>
 

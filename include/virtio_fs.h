@@ -33,7 +33,7 @@ struct virtio_device;
  *	never taken under the mutex of the list.
  * @gone: removed, or about to be reset by its transport; there is no new session
  * @vqs: the queues that a new session gets; NULL when a restart failed
- * @sessions_lock: protects @sessions, and is the innermost of the mutexes
+ * @sessions_lock: protects @sessions, inside @lock
  * @sessions: sessions with the device, the latest first
  * @state_work: tells user space that the state has changed
  */

@@ -210,8 +210,8 @@ enum virtiofs_vq_state {
  * @pending: [R] number of submissions that done() has not finished
  * @completed: [R] number of submissions that done() has finished
  * @idle: woken when @pending becomes 0
- * @state: [R] what reaps next, by the three fields that follow and @nr_in_ring; in line with
- *	them whenever the lock is free
+ * @state: [R] what reaps next, by the three fields that follow, @nr_in_ring and @dead; in line
+ *	with them whenever the lock is free
  * @poller: [L] the waiter that polls, or NULL; it has submitted into an empty ring
  * @nr_sleeping: [L] number of submissions in the ring whose submitters sleep
  * @scheduled: [R] @work is going to take the lock, and then reaps

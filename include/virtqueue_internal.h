@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What virtqueue.c and virtqueue_device.c know of each other.
+ * What virtqueue.c and virtqueue_set.c know of each other.
  */
 #ifndef _VIRTIOFS_VIRTQUEUE_INTERNAL_H
 #define _VIRTIOFS_VIRTQUEUE_INTERNAL_H

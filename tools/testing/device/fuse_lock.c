@@ -118,7 +118,9 @@ static bool grant(struct request *req)
 
 	if (conflict(&new))
 		return false;
-	set(&new);
+	/* A lock goes with its open file, also before it comes */
+	if (handle_is_open(new.fh))
+		set(&new);
 	return true;
 }
 

@@ -65,6 +65,22 @@ struct handle *handle_get(struct request *req, uint64_t fh)
 }
 
 /**
+ * handle_is_open() - is there such a handle?
+ * @fh: its number
+ *
+ * Return: true if there is.
+ */
+bool handle_is_open(uint64_t fh)
+{
+	bool found;
+
+	pthread_mutex_lock(&lock);
+	found = table_find(&handles, fh);
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+/**
  * handle_put() - drop a reference
  * @handle: handle or NULL
  */

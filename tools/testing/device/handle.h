@@ -27,6 +27,7 @@ struct handle {
 
 uint64_t handle_add(int fd);
 struct handle *handle_get(struct request *req, uint64_t fh);
+bool handle_is_open(uint64_t fh);
 void handle_put(struct handle *handle);
 void handle_release(struct request *req, uint64_t fh);
 void handle_taint(uint64_t fh);

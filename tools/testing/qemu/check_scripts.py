@@ -4,8 +4,8 @@
 A line "# scenario: WORDS" in the head of guest/NAME.sh makes NAME a scenario:
 
   ours                   it says nothing of mainline's driver
-  device[=OPTION,...]    the share myfs is one of the test device, with options of that;
-                         otherwise virtiofsd has it, with --xattr
+  device[=OPTION,...]    the share myfs is one of the test device, with options of that (timeout:0
+                         is --timeout 0); otherwise virtiofsd has it, with --xattr
   queues=N ring=N smp=N limit=N  request queues, entries of a ring, CPUs, seconds at most
 
 "# expect-log: REGEX" are messages in the guest's log that are no complaint.
@@ -34,7 +34,12 @@ def head(path):
     return dict(word.partition("=")[::2] for word in words.group(1).split()), log and log.group(1)
 
 
+WORDS = {"ours", "device", "queues", "ring", "smp", "limit"}
+
+
 def register(name, words, log):
+    if set(words) - WORDS:
+        raise ValueError(f"{name}.sh: unknown words for a scenario: {set(words) - WORDS}")
     env = {"expect_log": log} if log else {}
     numbers = {word: int(words[word]) for word in ("smp", "limit") if word in words}
     shape = {word: int(words[word]) for word in ("queues", "ring") if word in words}

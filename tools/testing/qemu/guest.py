@@ -45,7 +45,7 @@ ACCELERATORS = {
     # An interrupt while the kernel identifies a CPU with five levels of page
     # tables is a false alarm of KASAN's.
     "tcg": ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"],
-    "kvm": ["-accel", "kvm", "-cpu", "host"],
+    "kvm": ["-accel", "kvm", "-cpu", "host,la57=off"],
 }
 
 # So many seconds may a kernel take under KVM until it misses its root; a second is usual.
@@ -75,12 +75,14 @@ def kvm_fault(kernel):
                "-no-reboot", *ACCELERATORS["kvm"], "-m", "256M",
                "-kernel", f"{CACHE}/linux/{kernel}/arch/x86/boot/bzImage",
                "-append", "console=ttyS0 panic=-1", "-serial", "stdio"]
+    process = spawn(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL)
     try:
-        said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=PROBE_PATIENCE)
+        said, _ = process.communicate(timeout=PROBE_PATIENCE)
     except subprocess.TimeoutExpired:
+        end(process)
         return f"a guest did not boot in {PROBE_PATIENCE} seconds"
-    return None if b"Kernel panic" in said.stdout else "a guest did not boot"
+    return None if b"Unable to mount root fs" in said else "a guest did not boot"
 
 
 def accelerator(choice, kernel):
@@ -89,7 +91,7 @@ def accelerator(choice, kernel):
         return choice
     with open("/proc/sys/kernel/random/boot_id") as file:
         boot = file.read().strip()
-    known = CACHE + "/kvm-fault"
+    known = f"{CACHE}/kvm-fault-{kernel}"
     if os.path.exists(known):
         with open(known) as file:
             before, _, fault = file.read().partition(" ")

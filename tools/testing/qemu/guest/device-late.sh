@@ -159,6 +159,24 @@ handles()
 	kill $upgrader
 	wait $upgrader
 	claim its_lock_is_gone_with_it soon /device/lock try write /mnt/10
+
+	# ... of an open file that goes, with its lock, before the one that it waits for comes
+	/device/lock hold read /mnt/11 >/run/holder &
+	holder=$!
+	claim lock_is_shared_again soon grep -q . /run/holder
+	asked=$(count SETLKW)
+	/device/lock upgrade /mnt/11 >/run/upgrader &
+	upgrader=$!
+	claim upgrade_is_waited_for_again host device myfs wait op.SETLKW $((asked + 1))
+	before=$(count RELEASE)
+	kill -9 "$(cat /run/upgrader)" $upgrader
+	claim both_are_killed soon ended $upgrader
+	wait $upgrader
+	claim handle_is_not_kept_from_who_waits_for_its_lock \
+		host device myfs wait op.RELEASE $((before + 1))
+	kill $holder
+	wait $holder
+	claim late_lock_has_gone_with_the_handle soon /device/lock try write /mnt/11
 	host device myfs resume 0 >&2
 }
 
