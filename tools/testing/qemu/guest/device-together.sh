@@ -47,7 +47,7 @@ traced()
 ends()
 {
 	traced workqueue/workqueue_queue_work "$@"
-	later=$(grep -c 'ends_work.* workqueue=virtiofs_glue' $TRACING/trace)
+	later=$(grep -c 'complete_short_work.* workqueue=virtiofs_glue' $TRACING/trace)
 	echo "$later later" >&2
 }
 

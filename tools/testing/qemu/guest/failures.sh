@@ -22,7 +22,7 @@ text()
 # then the call does.
 counting()
 {
-	grep -w virtiofs /proc/kallsyms | sort | grep -A 1 ' glue_alloc_inode' |
+	grep -w virtiofs /proc/kallsyms | sort | grep -A 1 ' inodes_alloc' |
 		sed 's/^\([^ ]*\) .*/0x\1/'
 }
 
