@@ -73,6 +73,19 @@ killed_waiter()
 	wait $pid
 }
 
+# upgrading FILE: an open file has a read lock, as has that of $holder, and a child of $upgrader
+# waits for a write lock of it.
+upgrading()
+{
+	/device/lock hold read "$1" >/run/holder &
+	holder=$!
+	claim "$1: lock_is_shared_by_open_files" soon grep -q . /run/holder
+	asked=$(count SETLKW)
+	/device/lock upgrade "$1" >/run/upgrader &
+	upgrader=$!
+	claim "$1: upgrade_is_waited_for" host device myfs wait op.SETLKW $((asked + 1))
+}
+
 # handles: what a task uses that is killed
 handles()
 {
@@ -142,13 +155,7 @@ handles()
 	claim lock_is_given_back soon flock -n -x /mnt/9 true
 
 	# ... of an open file in which another process has the lock that it was to replace
-	/device/lock hold read /mnt/10 >/run/holder &
-	holder=$!
-	claim lock_is_shared_by_open_files soon grep -q . /run/holder
-	asked=$(count SETLKW)
-	/device/lock upgrade /mnt/10 >/run/upgrader &
-	upgrader=$!
-	claim upgrade_is_waited_for host device myfs wait op.SETLKW $((asked + 1))
+	upgrading /mnt/10
 	pid=$(cat /run/upgrader)
 	kill -9 "$pid"
 	claim upgrader_is_killed soon ended "$pid"
@@ -161,13 +168,7 @@ handles()
 	claim its_lock_is_gone_with_it soon /device/lock try write /mnt/10
 
 	# ... of an open file that goes, with its lock, before the one that it waits for comes
-	/device/lock hold read /mnt/11 >/run/holder &
-	holder=$!
-	claim lock_is_shared_again soon grep -q . /run/holder
-	asked=$(count SETLKW)
-	/device/lock upgrade /mnt/11 >/run/upgrader &
-	upgrader=$!
-	claim upgrade_is_waited_for_again host device myfs wait op.SETLKW $((asked + 1))
+	upgrading /mnt/11
 	before=$(count RELEASE)
 	kill -9 "$(cat /run/upgrader)" $upgrader
 	claim both_are_killed soon ended $upgrader
