@@ -366,7 +366,7 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
  * queues, and a reset device can be started again.  Does nothing the second
  * time.
  *
- * Context: process context, sleeps for a reset of the device, calls done().
+ * Context: process context, sleeps for a reset of the device, and for the queues' workers.
  */
 void virtiofs_vqs_kill(struct virtiofs_vqs *vqs)
 {
