@@ -167,7 +167,10 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 		glue_set_mount(req, conn->fm);
 	if (unlikely(virtiofs_order_hold(conn, req))) {
 		virtiofs_watchdog_start(conn);
-		virtiofs_abandon_held(conn, req);
+		if (sync)
+			virtiofs_abandon_held(conn, req);
+		else
+			queue_work(virtiofs_complete_wq, &conn->abandon);
 	} else if (sync) {
 		virtiofs_plug_flush();
 		glue_submit_sync(conn, vq, req);

@@ -232,9 +232,9 @@ static bool abandon_on_backlog(struct llist_node *link, u64 since, void *arg)
 }
 
 /* The caller does not wait for the device any more */
-static void abandon_set_interrupted(struct fuse_req *req)
+static void abandon_set_left(struct fuse_req *req, int error)
 {
-	req->out.h.error = -EINTR;
+	req->out.h.error = error;
 	clear_bit(FR_SENT, &req->flags);
 }
 
@@ -246,8 +246,23 @@ static void abandon_cancelled(struct abandoned *call)
 	trace_virtiofs_reply(call->conn->session->tag, req->in.h.unique,
 			     req->in.h.opcode, -EINTR, 0, 0);
 	virtiofs_req_free(req);
-	abandon_set_interrupted(req);
+	abandon_set_left(req, -EINTR);
 	virtiofs_complete(call->conn, req);
+}
+
+/*
+ * What a dying caller is told.  The FUSE client has RELEASE unlock a flock only if there has been
+ * one, and one that is asked for may be about to come.
+ */
+static int abandon_error(struct fuse_req *req)
+{
+	switch (req->in.h.opcode) {
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+		return 0;
+	default:
+		return -EINTR;
+	}
 }
 
 /* Handles and locks are given back even without a waiter */
@@ -308,7 +323,7 @@ static bool abandon(struct abandoned *call)
 	}
 	trace_virtiofs_abandon(conn->session->tag, req->in.h.unique,
 			       req->in.h.opcode);
-	abandon_set_interrupted(req);
+	abandon_set_left(req, abandon_error(req));
 	if (call->background) {
 		queue_work(virtiofs_complete_wq, &orphan->completion);
 		return true;
@@ -406,22 +421,22 @@ void virtiofs_abandon_exiting(struct glue_conn *conn, struct fuse_req *req)
 /**
  * virtiofs_abandon_held() - a request is held that was about to be submitted
  * @conn: the connection
- * @req: the request, with a reference of the caller if that waits for it
+ * @req: the request, with a reference of the caller, which waits for it
  *
- * A RELEASE needs no waiter.  So it is complete for the FUSE client, and sent from a
- * copy.
+ * A RELEASE needs no waiter, nor does the FLUSH of a task that exits.  So it is complete for
+ * the FUSE client, and sent from a copy.
  *
- * Context: that of the submission.  Sleeps only if the caller waits for the request.
+ * Context: the caller; sleeps.
  */
 void virtiofs_abandon_held(struct glue_conn *conn, struct fuse_req *req)
 {
-	if (test_bit(FR_BACKGROUND, &req->flags))
-		return;
-	if (glue_is_release(req)) {
+	bool exits = virtiofs_abandon_is_exiting(req);
+
+	if (glue_is_release(req) || (exits && abandon_is_giveback(req))) {
 		while (!abandon_is_finished(req) && !abandon_own(conn, req))
 			wait_event_timeout(req->waitq, abandon_is_finished(req),
 					   ABANDON_RETRY_PERIOD);
-	} else if (virtiofs_abandon_is_exiting(req)) {
+	} else if (exits) {
 		virtiofs_abandon_exiting(conn, req);
 	}
 }
@@ -455,6 +470,20 @@ static bool abandon_find_waiting(struct llist_node *link, u64 since, void *arg)
 	return abandon_killed_waiter(call->conn, req) && abandon_found(call, req);
 }
 
+/*
+ * The same for requests that are held, and RELEASEs, which need no waiter: they would have a
+ * place in the background for as long as another task's lock is waited for.
+ */
+static bool abandon_find_held(struct llist_node *link, u64 since, void *arg)
+{
+	struct fuse_req *req = glue_req_of(link);
+
+	if (test_bit(FR_BACKGROUND, &req->flags) && glue_is_release(req) &&
+	    !glue_sub_of(req)->orphan)
+		return abandon_found(arg, req);
+	return abandon_find_waiting(link, since, arg);
+}
+
 /**
  * virtiofs_abandon_killed() - let callers go that do not notice their signals
  * @work: of the connection; the watch queues it, and must not wait for it
@@ -472,7 +501,7 @@ void virtiofs_abandon_killed(struct work_struct *work)
 	bool left;
 
 	while (virtiofs_vqs_scan_backlog(vqs, abandon_find_waiting, &call) ||
-	       virtiofs_order_scan(conn, abandon_find_waiting, &call) ||
+	       virtiofs_order_scan(conn, abandon_find_held, &call) ||
 	       virtiofs_vqs_scan(vqs, abandon_find_killed, &call)) {
 		left = abandon(&call);
 		virtiofs_req_put(call.req);

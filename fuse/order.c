@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What must not overtake an orphan: the next modification of an inode that it modifies,
- * the RELEASE of its handle, FORGETs of its inodes.
+ * locks of its owner, the RELEASE of its handle, FORGETs of its inodes.
  *
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
@@ -109,18 +109,30 @@ static void order_find_handles(struct fuse_req *req, const void *arg,
 	handles[0].nodeid = req->in.h.nodeid;
 }
 
-static void order_find_lock(struct fuse_req *req, const void *arg,
-			    struct glue_uses *uses)
+static void order_find_owner(struct fuse_req *req, const void *arg,
+			     struct glue_uses *uses)
 {
-	const struct fuse_lk_in *in = arg;
+	const struct fuse_release_in *release = arg;
+	const struct fuse_flush_in *flush = arg;
+	const struct fuse_lk_in *lock = arg;
 
 	switch (req->in.h.opcode) {
 	case FUSE_SETLK:
+		uses->owner = lock->owner;
+		break;
 	case FUSE_SETLKW:
-		if (in->lk.type == F_UNLCK)
-			return;
-		uses->owner = in->owner;
-		uses->flock = in->lk_flags & FUSE_LK_FLOCK;
+		uses->owner = lock->owner;
+		uses->blocks = lock->lk.type != F_UNLCK;
+		break;
+	case FUSE_FLUSH:
+		uses->owner = flush->lock_owner;
+		uses->closes = true;
+		break;
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		if (release->release_flags & FUSE_RELEASE_FLOCK_UNLOCK)
+			uses->owner = release->lock_owner;
+		uses->closes = true;
 	}
 }
 
@@ -132,7 +144,7 @@ static void order_find_uses(struct fuse_req *req, const void *arg,
 	uses->releases = glue_is_release(req);
 	order_find_inodes(req, arg, uses->modifies);
 	order_find_handles(req, arg, uses->handles);
-	order_find_lock(req, arg, uses);
+	order_find_owner(req, arg, uses);
 }
 
 /**
@@ -161,34 +173,6 @@ static bool order_modifies_any(const struct glue_orphan *orphan,
 	return false;
 }
 
-/**
- * virtiofs_order_closed() - the owner of a lock closes the file
- * @orphan: a request for that lock, perhaps
- * @dropped: the server drops the lock with that
- *
- * Context: under the connection's lock.
- */
-void virtiofs_order_closed(struct glue_orphan *orphan, bool dropped)
-{
-	lockdep_assert_held(&orphan->conn->lock);
-
-	orphan->closed = true;
-	orphan->dropped |= dropped;
-	if (!orphan->parked)
-		return;
-	orphan->parked = false;
-	queue_work(virtiofs_complete_wq, &orphan->work);
-}
-
-/* Is a FLUSH the end of all locks that the owner of an orphan's has of the inode? */
-static bool order_flushes(struct fuse_req *req, const struct glue_orphan *orphan)
-{
-	const struct fuse_flush_in *in = order_first_arg(req);
-
-	return orphan->uses.owner && orphan->uses.nodeid == req->in.h.nodeid &&
-	       orphan->uses.owner == in->lock_owner;
-}
-
 /* Does a RELEASE give back what an orphan uses? */
 static bool order_gives_back(const struct glue_uses *uses,
 			     const struct glue_orphan *orphan)
@@ -205,65 +189,18 @@ static bool order_gives_back(const struct glue_uses *uses,
 	return false;
 }
 
-/* Does a RELEASE give back a lock of flock(2)? */
-static bool order_unlocks(struct fuse_req *req)
-{
-	const struct fuse_release_in *in = order_first_arg(req);
-
-	return in->release_flags & FUSE_RELEASE_FLOCK_UNLOCK;
-}
-
 /*
- * May a RELEASE overtake @orphan, which uses its handle?  It must if it gives back what the
- * orphan may wait for: locks of flock(2), or of an open file, whose owner no FLUSH names.
- * The server drops a lock that comes after that, together with the handle.  In the
- * background it would have a place that an unlock needs.
+ * Do both change the locks of one owner?  What closes goes behind what locks, so that a late
+ * lock ends with its file.  What locks goes behind all else, as an owner that lives would lose
+ * what it gets; but not behind what waits for others, who may wait for this owner.
  */
-static bool order_passes(struct fuse_req *req, const struct glue_orphan *orphan)
+static bool order_locks(const struct glue_uses *uses,
+			const struct glue_orphan *orphan)
 {
-	if (!orphan->uses.owner)
+	if (!uses->owner || uses->owner != orphan->uses.owner ||
+	    uses->nodeid != orphan->uses.nodeid)
 		return false;
-	return test_bit(FR_BACKGROUND, &req->flags) ||
-	       (orphan->locks && orphan->dropped);
-}
-
-/* Does a RELEASE drop the lock of an orphan, whenever that comes? */
-static bool order_drops(struct fuse_req *req, const struct glue_orphan *orphan)
-{
-	if (orphan->uses.flock)
-		return order_unlocks(req);
-	return orphan->locks && !orphan->closed;
-}
-
-static bool order_same_lock(const struct glue_uses *uses,
-			    const struct glue_orphan *orphan)
-{
-	return uses->owner && uses->owner == orphan->uses.owner &&
-	       uses->nodeid == orphan->uses.nodeid;
-}
-
-/* Is the file of an orphan's lock closed with @req?  Under the connection's lock. */
-static void order_see_close(struct glue_orphan *orphan, struct fuse_req *req,
-			    const struct glue_uses *uses)
-{
-	lockdep_assert_held(&orphan->conn->lock);
-
-	switch (req->in.h.opcode) {
-	case FUSE_RELEASE:
-	case FUSE_RELEASEDIR:
-		if (order_gives_back(uses, orphan))
-			virtiofs_order_closed(orphan, order_drops(req, orphan));
-		break;
-	case FUSE_FLUSH:
-		if (order_flushes(req, orphan))
-			virtiofs_order_closed(orphan, !orphan->locks);
-		break;
-	case FUSE_SETLK:
-	case FUSE_SETLKW:
-		/* The owner lives, and takes locks anew: a late one is as good as theirs */
-		if (orphan->locks && order_same_lock(uses, orphan))
-			orphan->closed = false;
-	}
+	return uses->closes ? !orphan->uses.closes : !orphan->uses.blocks;
 }
 
 /* Must @req wait for @orphan?  Under the connection's lock. */
@@ -272,11 +209,12 @@ static bool order_holds(const struct glue_orphan *orphan, struct fuse_req *req,
 {
 	lockdep_assert_held(&orphan->conn->lock);
 
-	if (!uses->releases)
-		return !orphan->returned &&
-		       order_modifies_any(orphan, uses->modifies);
-	return !orphan->uses.releases && order_gives_back(uses, orphan) &&
-	       !order_passes(req, orphan);
+	if (orphan->returned || orphan == glue_sub_of(req)->orphan)
+		return false;
+	if (uses->releases && !orphan->uses.releases && order_gives_back(uses, orphan))
+		return true;
+	return order_locks(uses, orphan) ||
+	       order_modifies_any(orphan, uses->modifies);
 }
 
 static bool order_hold(struct glue_conn *conn, struct fuse_req *req,
@@ -287,8 +225,6 @@ static bool order_hold(struct glue_conn *conn, struct fuse_req *req,
 
 	order_find_uses(req, order_first_arg(req), &uses);
 	scoped_guard(spinlock, &conn->lock) {
-		list_for_each_entry(orphan, &conn->orphans, node)
-			order_see_close(orphan, req, &uses);
 		list_for_each_entry(orphan, &conn->orphans, node) {
 			if (orphan == but || !order_holds(orphan, req, &uses))
 				continue;
@@ -451,13 +387,12 @@ void virtiofs_order_add(struct glue_orphan *orphan)
 /**
  * virtiofs_order_release() - submit what an orphan has held
  * @orphan: the orphan
- * @remove: nothing waits for it any more; else what gives back its handle does
  *
  * In the order in which that came.  More is held until the last of it is with the device.
  *
  * Context: process context.  Does not sleep.
  */
-void virtiofs_order_release(struct glue_orphan *orphan, bool remove)
+void virtiofs_order_release(struct glue_orphan *orphan)
 {
 	struct glue_conn *conn = orphan->conn;
 	struct llist_node *link;
@@ -467,8 +402,6 @@ void virtiofs_order_release(struct glue_orphan *orphan, bool remove)
 			link = fifo_pop(&orphan->held);
 			if (!link) {
 				orphan->returned = true;
-				if (remove)
-					list_del_init(&orphan->node);
 				return;
 			}
 		}
@@ -488,7 +421,9 @@ void virtiofs_order_remove(struct glue_orphan *orphan)
 {
 	struct fuse_forget_link *forget, *next;
 
-	virtiofs_order_release(orphan, true);
+	virtiofs_order_release(orphan);
+	scoped_guard(spinlock, &orphan->conn->lock)
+		list_del_init(&orphan->node);
 	for (forget = orphan->forgets; forget; forget = next) {
 		next = forget->next;
 		virtiofs_order_send_forget(orphan->conn, forget);

@@ -38,7 +38,7 @@ static void orphan_giveback_end(GLUE_END_ARGS)
 	queue_work(virtiofs_complete_wq, &orphan->work);
 }
 
-/* Release a handle or unlock a lock.  Returns true if @work goes on later. */
+/* Release a handle.  Returns true if @work goes on later. */
 static bool orphan_give_back(struct glue_orphan *orphan)
 {
 	struct fuse_args *args = &orphan->giveback;
@@ -49,8 +49,8 @@ static bool orphan_give_back(struct glue_orphan *orphan)
 	orphan->undo.opcode = 0;
 	args->nodeid = orphan->undo.nodeid;
 	args->in_numargs = 1;
-	args->in_args[0].size = orphan->undo.len;
-	args->in_args[0].value = orphan->undo.arg;
+	args->in_args[0].size = sizeof(orphan->undo.release);
+	args->in_args[0].value = &orphan->undo.release;
 	args->force = true;
 	args->nocreds = true;
 	args->end = orphan_giveback_end;
@@ -74,25 +74,6 @@ static void orphan_forget_entries(struct glue_orphan *orphan)
 	while ((nodeid = virtiofs_undo_entry(entries, done, &pos)))
 		virtiofs_order_forget(orphan->conn, nodeid, 1);
 	kvfree(entries);
-}
-
-/*
- * A lock belongs to an open file or to a process, which may be more than the task that
- * was killed.  So one that comes late stays, as it does when a caller gets it and dies, until
- * its owner closes the file.  It is given back by us if the server does not drop it then.
- */
-static bool orphan_park(struct glue_orphan *orphan)
-{
-	if (orphan->undo.opcode != FUSE_SETLK)
-		return false;
-	/* As soon as it is parked, another task may have its work go on */
-	scoped_guard(spinlock, &orphan->conn->lock) {
-		if (orphan->dropped)
-			orphan->undo.opcode = 0;
-		orphan->parked = !orphan->closed;
-		return orphan->parked;
-	}
-	return false;
 }
 
 /* What is cached of an inode may be from before an orphan has modified it */
@@ -141,8 +122,6 @@ static void orphan_work(struct work_struct *work)
 						  work);
 	struct fuse_req *req;
 
-	if (orphan_park(orphan))
-		return;
 	/* The server may want to have its handles back before its inodes */
 	if (orphan_give_back(orphan))
 		return;
@@ -221,7 +200,6 @@ struct glue_orphan *virtiofs_orphan_new(struct glue_conn *conn,
 	INIT_WORK(&orphan->work, orphan_work);
 	INIT_LIST_HEAD(&orphan->node);
 	orphan->uses = *uses;
-	orphan->locks = uses->owner;
 	fifo_init(&orphan->held);
 	return orphan;
 }
@@ -250,12 +228,7 @@ void virtiofs_orphan_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
 				    first + args->out_args[0].size);
 	}
 	virtiofs_req_free(req);
-	/* From here on it has the lock, or will not get it */
-	scoped_guard(spinlock, &orphan->conn->lock)
-		orphan->locks = false;
-	/* An unlock goes before the RELEASE of the handle */
-	if (orphan->undo.opcode != FUSE_SETLK)
-		virtiofs_order_release(orphan, false);
+	virtiofs_order_release(orphan);
 	virtiofs_orphan_close(orphan);
 }
 
@@ -269,12 +242,5 @@ void virtiofs_orphan_done(struct glue_orphan *orphan, struct virtiofs_buf *buf,
  */
 void virtiofs_orphan_wait(struct glue_conn *conn)
 {
-	struct glue_orphan *orphan;
-
-	/* No RELEASE will come, with which locks would be given back */
-	scoped_guard(spinlock, &conn->lock) {
-		list_for_each_entry(orphan, &conn->orphans, node)
-			virtiofs_order_closed(orphan, false);
-	}
 	wait_var_event(&conn->nr_orphans, !atomic_read(&conn->nr_orphans));
 }

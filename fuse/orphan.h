@@ -30,8 +30,9 @@ struct glue_handle {
  * @modifies: the inodes that it modifies, or 0
  * @handles: the handles that it uses or gives back
  * @releases: it gives them back
- * @owner: whose lock it asks for, or 0; the server's name for that
- * @flock: that is one of flock(2)
+ * @owner: whose locks of the inode it changes, or 0; the server's name for that
+ * @closes: it is the last change before the owner closes a file
+ * @blocks: it waits for somebody else's unlock
  */
 struct glue_uses {
 	u64 nodeid;
@@ -39,7 +40,8 @@ struct glue_uses {
 	struct glue_handle handles[GLUE_HANDLES];
 	bool releases;
 	u64 owner;
-	bool flock;
+	bool closes;
+	bool blocks;
 };
 
 /**
@@ -55,11 +57,7 @@ struct glue_uses {
  * @giveback: arguments of the request that does
  * @node: on the connection's list
  * @uses: what the request has to do with
- * @locks: the device has not said yet whether there is that lock
- * @returned: modifications are not held any more
- * @closed: the lock's owner has closed the file meanwhile
- * @dropped: the server drops the lock, so it is not given back
- * @parked: @work waits for either
+ * @returned: requests are not held any more
  * @held: requests that must not overtake it
  * @forgets: the same for FORGETs
  * @left: the caller is gone; set once, under the lock of the queue that has @req
@@ -68,7 +66,7 @@ struct glue_uses {
  * @nr: number of @folios
  * @folios: memory that the device may still use, referenced
  *
- * Made for a caller that is about to go, freed by @work.  @node, and from @locks to
+ * Made for a caller that is about to go, freed by @work.  @node, and from @returned to
  * @forgets, are under the connection's lock.
  */
 struct glue_orphan {
@@ -82,11 +80,7 @@ struct glue_orphan {
 	struct fuse_args giveback;
 	struct list_head node;
 	struct glue_uses uses;
-	bool locks;
 	bool returned;
-	bool closed;
-	bool dropped;
-	bool parked;
 	struct virtiofs_fifo held;
 	struct fuse_forget_link *forgets;
 	bool left;
@@ -99,9 +93,8 @@ struct glue_orphan {
 /* order.c: what must not overtake an orphan */
 void virtiofs_order_uses(struct fuse_req *req, struct glue_uses *uses);
 void virtiofs_order_add(struct glue_orphan *orphan);
-void virtiofs_order_release(struct glue_orphan *orphan, bool remove);
+void virtiofs_order_release(struct glue_orphan *orphan);
 void virtiofs_order_remove(struct glue_orphan *orphan);
-void virtiofs_order_closed(struct glue_orphan *orphan, bool dropped);
 bool virtiofs_order_cancel(struct glue_conn *conn, struct fuse_req *req);
 bool virtiofs_order_scan(struct glue_conn *conn, virtiofs_scan_fn fn, void *arg);
 

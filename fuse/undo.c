@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a reply has acquired whose caller is gone.  The server has looked up an inode,
- * opened a file or taken a lock for a caller that is gone, and would keep it
- * until the end of the session.
+ * What a reply has acquired whose caller is gone.  The server has looked up an inode or
+ * opened a file for it, and would keep that until the end of the session.  A lock goes when its
+ * owner closes the file, as it does if the caller dies after the reply.
  *
  * Knows FUSE's wire format, neither queues nor the FUSE client.
  */
 
-#include <linux/fcntl.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 
@@ -24,21 +23,8 @@ static void undo_open(struct virtiofs_undo *undo, u64 nodeid, u32 flags,
 {
 	undo->nodeid = nodeid;
 	undo->opcode = opcode;
-	undo->len = sizeof(undo->release);
 	undo->release.fh = open->fh;
 	undo->release.flags = flags;
-}
-
-static void undo_lock(struct virtiofs_undo *undo, u64 nodeid,
-		      const struct fuse_lk_in *lk)
-{
-	if (lk->lk.type == F_UNLCK)
-		return;
-	undo->nodeid = nodeid;
-	undo->opcode = FUSE_SETLK;
-	undo->len = sizeof(undo->lk);
-	undo->lk = *lk;
-	undo->lk.lk.type = F_UNLCK;
 }
 
 /**
@@ -84,10 +70,6 @@ void virtiofs_undo_reply(struct virtiofs_undo *undo,
 		break;
 	case FUSE_READDIRPLUS:
 		undo->entries = true;
-		break;
-	case FUSE_SETLK:
-	case FUSE_SETLKW:
-		undo_lock(undo, in->nodeid, args);
 		break;
 	}
 }

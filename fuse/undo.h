@@ -14,24 +14,16 @@
  * @forget: inode that was looked up once, or 0
  * @entries: there are entries of a directory, see virtiofs_undo_entry()
  * @nodeid: inode that @opcode is for
- * @opcode: FUSE_RELEASE, FUSE_RELEASEDIR, FUSE_SETLK, or 0 if there is nothing
- *	to be sent before the FORGET
- * @len: length of the argument
- * @release: argument of a release
- * @lk: argument of an unlock
- * @arg: whichever of the two
+ * @opcode: FUSE_RELEASE, FUSE_RELEASEDIR, or 0 if there is nothing to be sent before
+ *	the FORGET
+ * @release: its argument
  */
 struct virtiofs_undo {
 	u64 forget;
 	bool entries;
 	u64 nodeid;
 	u32 opcode;
-	u32 len;
-	union {
-		struct fuse_release_in release;
-		struct fuse_lk_in lk;
-		u8 arg[sizeof(struct fuse_lk_in)];
-	};
+	struct fuse_release_in release;
 };
 
 void virtiofs_undo_reply(struct virtiofs_undo *undo,

@@ -139,6 +139,19 @@ handles()
 	exec 9<&-
 	claim lock_is_gone_with_the_open_file soon flock -n -x /mnt/8 true
 
+	# ... and of one that had none before it
+	exec 9</mnt/7
+	holder /mnt/7 -x &
+	holder=$!
+	sleep 1
+	killed_waiter 9
+	kill $holder
+	wait $holder
+	sleep 2
+	claim_refused late_lock_comes '' flock -n -s /mnt/7 true
+	exec 9<&-
+	claim late_lock_is_gone_with_the_open_file soon flock -n -x /mnt/7 true
+
 	# ... and that is closed while it is waited for
 	exec 9</mnt/9
 	holder /mnt/9 -x &
@@ -169,16 +182,25 @@ handles()
 
 	# ... of an open file that goes, with its lock, before the one that it waits for comes
 	upgrading /mnt/11
-	before=$(count RELEASE)
 	kill -9 "$(cat /run/upgrader)" $upgrader
 	claim both_are_killed soon ended $upgrader
 	wait $upgrader
-	claim handle_is_not_kept_from_who_waits_for_its_lock \
-		host device myfs wait op.RELEASE $((before + 1))
 	kill $holder
 	wait $holder
 	claim late_lock_has_gone_with_the_handle soon /device/lock try write /mnt/11
 	host device myfs resume 0 >&2
+
+	# ... which an unlock that was left to the device would take from its successor
+	exec 9</mnt/12
+	claim file_is_locked flock -x 9
+	unread unlock flock -u 9
+	flock -x 9 &
+	pid=$!
+	sleep 1
+	host device myfs resume "$queue" >&2
+	claim file_is_locked_anew wait $pid
+	claim_refused lock_outlives_the_last_unlock '' flock -n -s /mnt/12 true
+	exec 9<&-
 }
 
 claim driver_loads load
