@@ -349,9 +349,9 @@ static void vqs_kill_locked(struct virtiofs_vqs *vqs)
 	for (i = 0; i < vqs->nr; i++)
 		virtiofs_vq_detach(&vqs->vq[i]);
 	for (i = 0; i < vqs->nr; i++) {
-		/* It may have queued itself again */
-		while (READ_ONCE(vqs->vq[i].scheduled))
-			flush_work(&vqs->vq[i].work);
+		/* The first may have queued itself again; later ones have nothing of the ring's */
+		flush_work(&vqs->vq[i].work);
+		flush_work(&vqs->vq[i].work);
 	}
 	vqs->vdev->config->del_vqs(vqs->vdev);
 }

@@ -127,6 +127,29 @@ static void kill_completes_what_another_queue_s_worker_waits_for(struct kunit *t
 	flush_work(&vqs->kill_work);
 }
 
+/* Tasks that know of no end may go on submitting to a dead device */
+static void kill_does_not_wait_for_what_comes_after_it(struct kunit *test)
+{
+	struct mock_device *mock = plain_new(test);
+	struct plain_req *req = plain_reqs(mock, 1);
+	struct virtiofs_vqs *vqs;
+
+	mock_plug(mock);
+	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
+	vqs = plain_of(mock)->vqs;
+	req->next = req;
+	plain_submit(mock, req);
+	virtiofs_vqs_kill_async(vqs);
+	wait_event_timeout(plain_of(mock)->changed,
+			   !READ_ONCE(mock->nr_queues), 10 * HZ);
+	KUNIT_EXPECT_EQ(test, 0, mock->nr_queues);
+	KUNIT_EXPECT_LT(test, 1, atomic_read(&req->ends));
+	WRITE_ONCE(req->next, NULL);
+	flush_work(&vqs->kill_work);
+	virtiofs_vqs_drain(vqs);
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, req->error);
+}
+
 #ifdef CONFIG_PM_SLEEP
 static void mounted_device_is_not_suspended(struct kunit *test)
 {
@@ -237,6 +260,7 @@ static struct kunit_case reset_cases[] = {
 	KUNIT_CASE(reset_by_somebody_else_is_noticed),
 	KUNIT_CASE(transport_that_cannot_notify_ends_what_was_submitted),
 	KUNIT_CASE(kill_completes_what_another_queue_s_worker_waits_for),
+	KUNIT_CASE(kill_does_not_wait_for_what_comes_after_it),
 	{}
 };
 
