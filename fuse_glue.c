@@ -175,6 +175,8 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 		virtiofs_plug_flush();
 		glue_submit_sync(conn, vq, req);
 	} else {
+		if (req->args->user_pages)
+			WRITE_ONCE(conn->direct, true);
 		virtiofs_plug_submit(vq, &glue_sub_of(req)->link,
 				     glue_is_last(conn, req));
 		virtiofs_watchdog_start(conn);

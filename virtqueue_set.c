@@ -464,8 +464,19 @@ bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 	return false;
 }
 
-static bool vq_scan_backlog(struct virtiofs_vq *vq, virtiofs_scan_fn fn,
-			    void *arg)
+/**
+ * virtiofs_vq_scan_backlog() - walk over the requests on a backlog
+ * @vq: the queue
+ * @fn: called for each, the oldest first, with a @since of 0
+ * @arg: for @fn
+ *
+ * A backlog may be as long as the server lets it be, and interrupts are off.
+ *
+ * Context: any but interrupts.  Does not sleep.
+ * Return: true if @fn has returned true.
+ */
+bool virtiofs_vq_scan_backlog(struct virtiofs_vq *vq, virtiofs_scan_fn fn,
+			      void *arg)
 {
 	struct llist_node *link;
 
@@ -493,7 +504,7 @@ bool virtiofs_vqs_scan_backlog(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 	unsigned int i;
 
 	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++) {
-		if (vq_scan_backlog(&vqs->vq[i], fn, arg))
+		if (virtiofs_vq_scan_backlog(&vqs->vq[i], fn, arg))
 			return true;
 	}
 	return false;

@@ -498,11 +498,16 @@ void virtiofs_abandon_killed(struct work_struct *work)
 	struct glue_conn *conn = container_of(work, struct glue_conn, abandon);
 	struct virtiofs_vqs *vqs = conn->session->vqs;
 	struct abandoned call = { .conn = conn };
+	bool direct = READ_ONCE(conn->direct);
 	bool left;
 
-	while (virtiofs_vqs_scan_backlog(vqs, abandon_find_waiting, &call) ||
-	       virtiofs_order_scan(conn, abandon_find_held, &call) ||
-	       virtiofs_vqs_scan(vqs, abandon_find_killed, &call)) {
+	/* Without it a long backlog is not worth the look.  A request counts before it sets this. */
+	smp_store_mb(conn->direct, false);
+	if (direct && glue_has_requests(conn->fc))
+		WRITE_ONCE(conn->direct, true);
+	while (virtiofs_order_scan(conn, abandon_find_held, &call) ||
+	       (direct && virtiofs_vqs_scan_backlog(vqs, abandon_find_waiting, &call)) ||
+	       (direct && virtiofs_vqs_scan(vqs, abandon_find_killed, &call))) {
 		left = abandon(&call);
 		virtiofs_req_put(call.req);
 		/* Something has come in between; there is a next time */

@@ -62,18 +62,19 @@ struct glue_blocked {
 	u32 opcode;
 };
 
-/* See virtiofs_scan_fn */
+/* See virtiofs_scan_fn.  Others on this backlog have come later. */
 static bool watchdog_find_blocked(struct llist_node *link, u64 since, void *arg)
 {
 	struct fuse_req *req = glue_req_of(link);
 	struct glue_blocked *blocked = arg;
 
-	if (req->in.h.opcode == FUSE_SETLKW ||
-	    (blocked->unique && blocked->unique < req->in.h.unique))
+	if (req->in.h.opcode == FUSE_SETLKW)
 		return false;
-	blocked->unique = req->in.h.unique;
-	blocked->opcode = req->in.h.opcode;
-	return false;
+	if (!blocked->unique || req->in.h.unique < blocked->unique) {
+		blocked->unique = req->in.h.unique;
+		blocked->opcode = req->in.h.opcode;
+	}
+	return true;
 }
 
 /*
@@ -83,10 +84,13 @@ static bool watchdog_find_blocked(struct llist_node *link, u64 since, void *arg)
 static void watchdog_add_blocked(struct glue_conn *conn, struct glue_oldest *oldest,
 				 u64 now)
 {
+	struct virtiofs_vqs *vqs = conn->session->vqs;
 	struct glue_blocked blocked = {};
+	unsigned int i;
 
-	virtiofs_vqs_scan_backlog(conn->session->vqs, watchdog_find_blocked,
-				  &blocked);
+	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++)
+		virtiofs_vq_scan_backlog(&vqs->vq[i], watchdog_find_blocked,
+					 &blocked);
 	if (blocked.unique != conn->blocked) {
 		conn->blocked = blocked.unique;
 		conn->blocked_since = now;

@@ -193,8 +193,8 @@ enum virtiofs_vq_state {
  * @ops: [R] the submitter's functions; see virtiofs_vq_set_ops()
  * @vqs: [I] all queues of the device
  * @name: [I] as in /proc/interrupts and sysfs
- * @lock: the innermost lock of the driver: only map() is called under it.  Taken by the
- *	interrupt.
+ * @lock: the innermost lock of the driver: only map() and functions that scan are called under
+ *	it.  Taken by the interrupt.
  * @dead: [R] submissions end with -ENOTCONN through the worker, and the ring is
  *	not touched any more.  Final: a device that starts again gets new queues.
  * @ring: [L] the virtqueue; gone when @dead.  Notified without the lock, but in an RCU
@@ -422,6 +422,8 @@ void virtiofs_vqs_flush_kill(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_set_responding(struct virtiofs_vqs *vqs, bool responding);
 bool virtiofs_vqs_scan(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 		       void *arg);
+bool virtiofs_vq_scan_backlog(struct virtiofs_vq *vq, virtiofs_scan_fn fn,
+			      void *arg);
 bool virtiofs_vqs_scan_backlog(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 			       void *arg);
 bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
