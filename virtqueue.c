@@ -34,9 +34,6 @@
 /* So many batches the worker completes before other work on its CPU has its turn */
 #define VQ_ROUNDS	8
 
-/* How long a task may run that the worker lets go first */
-#define VQ_YIELD_NS	NSEC_PER_MSEC
-
 /* A section lies in one memory region of the host: regions are plugged by sections */
 static unsigned long sgl_section_end(unsigned long pfn)
 {
@@ -157,7 +154,6 @@ static int vq_add(struct virtiofs_vq *vq, struct llist_node *link, u64 now)
 	buf->nr = nr;
 	buf->waiter = NULL;
 	buf->since = now;
-	buf->bytes = sgl->len;
 	list_move_tail(&buf->node, &vq->in_ring);
 	WRITE_ONCE(vq->nr_in_ring, vq->nr_in_ring + nr);
 	vq->bytes_out += sgl->len_out;
@@ -423,8 +419,11 @@ static bool vq_cpu_is_wanted(void)
 	return need_resched() || !single_task_running();
 }
 
-/* If @link has just come into the ring, its submitter polls or sleeps for it */
-static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
+/*
+ * If @link has just come into the ring, its submitter polls or sleeps for it.  Returns true if it
+ * polls.
+ */
+static bool vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 		      struct virtiofs_waiter *waiter, bool poll)
 {
 	struct virtiofs_buf *buf;
@@ -432,17 +431,17 @@ static void vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 	lockdep_assert_held(&vq->lock);
 
 	if (list_empty(&vq->in_ring))
-		return;
+		return false;
 	buf = list_last_entry(&vq->in_ring, struct virtiofs_buf, node);
 	if (buf->link != link)
-		return;
+		return false;
 	buf->waiter = waiter;
 	waiter->buf = buf;
-	waiter->polls = poll;
 	if (poll)
 		vq->poller = waiter;
 	else
 		vq->nr_sleeping++;
+	return poll;
 }
 
 /* Have the worker poll for a background request: its submitter may wait elsewhere */
@@ -457,7 +456,8 @@ static void vq_let_worker_poll(struct virtiofs_vq *vq)
 	vq_schedule(vq);
 }
 
-static void vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
+/* Returns true if the submitter polls */
+static bool vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		      struct virtiofs_waiter *waiter,
 		      struct virtiofs_hit_rate *rate)
 {
@@ -471,14 +471,15 @@ static void vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		fifo_splice(&vq->backlog, fifo);
 		/* An older backlog waits for a completion, which will fill the ring */
 		if (full)
-			return;
+			return false;
 		vq_fill(vq);
 		if (waiter)
-			vq_attach(vq, link, waiter,
-				  idle && rate && hit_rate_allows(rate));
-		else if (idle)
+			return vq_attach(vq, link, waiter,
+					 idle && rate && hit_rate_allows(rate));
+		if (idle)
 			vq_let_worker_poll(vq);
 	}
+	return false;
 }
 
 /**
@@ -748,7 +749,10 @@ static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 		goes_on = vq_may_poll(vq, since + ns);
 	}
 	took = ktime_get_ns() - since;
-	/* A signal or another task says nothing of the device; but a worker was woken for it */
+	/*
+	 * A signal or another task says nothing of the device; but a worker was woken for it.  A
+	 * request that has come meanwhile counts: where others do, it does not pay to begin.
+	 */
 	if (hit || !waiter || !(vq_cpu_is_wanted() || signal_pending(current)))
 		hit_rate_learn(rate, hit && took < 2 * ns);
 	trace_virtiofs_poll(vq->vqs->index, vq->name, hit, took);
@@ -801,13 +805,11 @@ bool virtiofs_vq_submit_wait(struct virtiofs_vq *vq, struct llist_node *link,
 
 	waiter->buf = NULL;
 	waiter->used = false;
-	waiter->polls = false;
 	init_completion(&waiter->done);
 	fifo_init(&fifo);
 	fifo_push(&fifo, link);
-	vq_submit(vq, &fifo, waiter, rate);
-	if (!waiter->polls || (!vq_poll(vq, waiter, ns, rate) &&
-			       vq_end_poll(vq, waiter)))
+	if (!vq_submit(vq, &fifo, waiter, rate) ||
+	    (!vq_poll(vq, waiter, ns, rate) && vq_end_poll(vq, waiter)))
 		return false;
 	vq_complete_waited(vq, waiter);
 	return true;
@@ -874,7 +876,7 @@ static void vq_complete_failed(struct virtiofs_vq *vq)
 }
 
 /* One batch.  Returns true if there may be another. */
-static bool vq_work_batch(struct virtiofs_vq *vq, bool yielded)
+static bool vq_work_batch(struct virtiofs_vq *vq)
 {
 	LIST_HEAD(batch);
 	bool failed;
@@ -883,9 +885,6 @@ static bool vq_work_batch(struct virtiofs_vq *vq, bool yielded)
 		if (!vq->dead && vq->state != VQ_ARMED)
 			vq_reap(vq);
 		list_splice_init(&vq->used, &batch);
-		if (yielded)
-			hit_rate_learn(&vq->yield_rate, !list_empty(&batch) &&
-				       !list_is_singular(&batch));
 		/* The device goes on while the batch is completed */
 		vq_fill(vq);
 		failed = vq->failed.first || (vq->dead && vq->backlog.first);
@@ -894,27 +893,6 @@ static bool vq_work_batch(struct virtiofs_vq *vq, bool yielded)
 	if (unlikely(failed))
 		vq_complete_failed(vq);
 	return (failed || !list_empty(&batch)) && vq_complete(vq, &batch, true);
-}
-
-/*
- * This worker was woken in the middle of another task, which may be about to submit more, or
- * to sleep until it has a reply.  Let it do so first: more replies come meanwhile, and one
- * interrupt and two context switches do for all of them.  A task that goes on and on is not
- * waited for again.  Returns true if it is to be seen whether more have come.
- */
-static bool vq_work_yield(struct virtiofs_vq *vq)
-{
-	u64 since;
-
-	if (READ_ONCE(vq->nr_in_ring) < 2 || single_task_running() ||
-	    !hit_rate_allows(&vq->yield_rate))
-		return false;
-	since = ktime_get_ns();
-	yield();
-	if (ktime_get_ns() - since < VQ_YIELD_NS)
-		return true;
-	hit_rate_learn(&vq->yield_rate, false);
-	return false;
 }
 
 /* Returns false if there is nothing to poll for any more, or it was a miss */
@@ -930,13 +908,11 @@ static void vq_work(struct work_struct *work)
 {
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	unsigned int rounds = VQ_ROUNDS;
-	bool yielded;
 
 	do {
-		yielded = vq_work_yield(vq);
 		if (READ_ONCE(vq->worker_polls) && !vq_work_poll(vq))
 			WRITE_ONCE(vq->worker_polls, false);
-		if (!vq_work_batch(vq, yielded))
+		if (!vq_work_batch(vq))
 			return;
 	} while (--rounds);
 	/* Other work on this CPU has its turn */

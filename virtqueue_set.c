@@ -782,7 +782,7 @@ int virtiofs_wq_init(void)
 {
 	int err = -ENOMEM;
 
-	/* At the callers' priority: while they run, replies come together */
+	/* At the callers' priority, since they wait for it */
 	virtiofs_wq = alloc_workqueue("virtiofs", WQ_MEM_RECLAIM | WQ_PERCPU,
 				      0);
 	if (!virtiofs_wq)

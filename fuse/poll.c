@@ -9,7 +9,7 @@
 
 #include "conn.h"
 
-/* For so many microseconds a worker may keep other work on its CPU waiting */
+/* For so many microseconds a worker may keep other work on its CPU waiting before each batch */
 #define POLL_WORKER_US_MAX	200
 
 /**

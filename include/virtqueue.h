@@ -49,7 +49,6 @@ enum {
  * @waiter: the submitter that waits for it, or NULL
  * @since: when it came into the ring, in nanoseconds of ktime_get_ns()
  * @took: how long the device had it, in nanoseconds
- * @bytes: how many it comes with, those that the device may write included
  * @len: number of bytes that the device claims to have written
  * @error: 0, or why the device did not complete the request
  * @data: headers and arguments; written and read by the device
@@ -66,7 +65,6 @@ struct virtiofs_buf {
 	struct virtiofs_waiter *waiter;
 	u64 since;
 	u64 took;
-	unsigned int bytes;
 	unsigned int len;
 	int error;
 	u8 data[] __aligned(8);
@@ -79,7 +77,6 @@ struct virtiofs_buf {
 /**
  * struct virtiofs_waiter - a submitter that waits for its request
  * @buf: the request's place in the queue, or NULL if it has found none at once
- * @polls: the submitter has become the queue's poller
  * @used: the device has used @buf, or never will
  * @done: completed after that, if the submitter sleeps
  *
@@ -89,7 +86,6 @@ struct virtiofs_buf {
  */
 struct virtiofs_waiter {
 	struct virtiofs_buf *buf;
-	bool polls;
 	bool used;
 	struct completion done;
 };
@@ -221,7 +217,6 @@ enum virtiofs_vq_state {
  * @worker_polls: [A] the worker polls before it reaps
  * @poll_ns: [A] how long, in nanoseconds, or 0
  * @rate: [A] hit rate of that
- * @yield_rate: [W] hit rate of letting others run before the worker reaps
  * @flush: moves what is deferred to the backlog, pending while there is any
  * @timer: starts @work when the ring lacked memory to take a request
  * @polled: [L] see struct virtiofs_vq_stats, as for the following
@@ -231,7 +226,7 @@ enum virtiofs_vq_state {
  * @bytes_in: [L] the same
  *
  * I: init-only.  L: under @lock.  R: changed under @lock, and read without it where a value of
- * a moment ago does.  A: neither, each value is as good.  W: of @work alone.
+ * a moment ago does.  A: neither, each value is as good.
  *
  * A submission is deferred, on the backlog, in the ring, its waiter's, on a batch of
  * the worker or on the list of failed ones, and completes exactly once.  Whether the ring is
@@ -272,7 +267,6 @@ struct virtiofs_vq {
 	bool worker_polls;
 	u64 poll_ns;
 	struct virtiofs_hit_rate rate;
-	struct virtiofs_hit_rate yield_rate;
 	struct delayed_work flush;
 	struct timer_list timer;
 
