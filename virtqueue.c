@@ -386,8 +386,8 @@ static void vq_kick(struct virtiofs_vq *vq)
 /* Move submissions from the backlog into the ring, as far as it has room, oldest first */
 static void vq_fill(struct virtiofs_vq *vq)
 {
-	u64 now = ktime_get_ns();
 	bool added = false;
+	u64 now;
 	int nr;
 
 	lockdep_assert_held(&vq->lock);
@@ -398,6 +398,7 @@ static void vq_fill(struct virtiofs_vq *vq)
 		vq_schedule(vq);
 		return;
 	}
+	now = ktime_get_ns();
 	do {
 		nr = vq_add(vq, vq->backlog.first, now);
 		if (nr > 0) {
