@@ -327,6 +327,13 @@ static void vq_update_state(struct virtiofs_vq *vq)
 	}
 }
 
+static void vq_notify(struct virtiofs_vq *vq, bool notify)
+{
+	/* A transport that cannot notify has broken the ring, and nothing in it completes */
+	if (notify && unlikely(!virtqueue_notify(vq->ring)))
+		virtiofs_vqs_kill_async(vq->vqs);
+}
+
 /**
  * virtiofs_vq_unlock() - drop the lock of a queue
  * @vq: the queue
@@ -356,15 +363,17 @@ void virtiofs_vq_unlock(struct virtiofs_vq *vq, unsigned long flags)
 	/* virtiofs_vqs_kill() waits for this before it takes the ring away */
 	guard(rcu)();
 	/*
-	 * Neither the device nor they must wait until this task has the CPU again; but on a
-	 * real-time kernel the transport may sleep for a lock.
+	 * Neither the device nor they must wait until this task has the CPU again.  On a
+	 * real-time kernel the transport may sleep for a lock, but who waits for this one lends its
+	 * holder the priority for that.
 	 */
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		vq_notify(vq, notify);
+	else
 		preempt_disable();
 	spin_unlock_irqrestore(&vq->lock, flags);
-	/* A transport that cannot notify has broken the ring, and nothing in it completes */
-	if (notify && unlikely(!virtqueue_notify(vq->ring)))
-		virtiofs_vqs_kill_async(vq->vqs);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		vq_notify(vq, notify);
 	list_for_each_entry_safe(buf, next, &woken, node)
 		complete(&buf->waiter->done);
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
