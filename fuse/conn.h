@@ -61,6 +61,7 @@ struct glue_orphan;
  *	patience, or U64_MAX
  * @orphans: requests whose callers are gone, under @lock
  * @nr_orphans: number of those whose last work is not done
+ * @interrupts: INTERRUPTs that are due though their callers are gone, under @lock
  * @completions: those that were left to workers
  * @lock: protects the INTERRUPTs of all requests, and orphans.  Taken under the
  *	FUSE client's locks; no queue's lock is taken under it.
@@ -97,6 +98,7 @@ struct glue_conn {
 	u64 stuck;
 	struct list_head orphans;
 	atomic_t nr_orphans;
+	struct list_head interrupts;
 	struct glue_completions __percpu *completions;
 	spinlock_t lock; /* of INTERRUPTs and orphans */
 };
@@ -188,6 +190,7 @@ void virtiofs_poll_set(struct glue_conn *conn, unsigned int us);
 
 /* interrupt.c: callers that have got a signal */
 int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);
+void virtiofs_interrupt_again(struct glue_conn *conn);
 
 /* abandon.c: callers that do not wait */
 void virtiofs_abandon_signalled(struct fuse_iqueue *fiq, struct fuse_req *req);

@@ -40,16 +40,28 @@ enum glue_interrupt_state {
  * @req: the request, as long as its caller waits; under the connection's lock
  * @state: where it is; under the connection's lock, or changed by the caller
  *	while it is not GLUE_SENT
+ * @node: on the connection's list, if it is due and the caller is gone
  *
- * Made by the caller, freed by it or, when that does not wait any more and the
- * hiprio queue still has it, at its end.
+ * Made by the caller, and freed by it.  If that does not wait any more, freed when the hiprio
+ * queue is through with it, or, if the server wants to be asked again, by the watch.
  */
 struct glue_interrupt {
 	struct virtiofs_interrupt hiprio;
+	struct list_head node;
 	struct glue_conn *conn;
 	struct fuse_req *req;
 	enum glue_interrupt_state state;
 };
+
+/* The caller is gone.  Returns false if @intr has no user any more. */
+static bool interrupt_leave(struct glue_interrupt *intr)
+{
+	lockdep_assert_held(&intr->conn->lock);
+
+	if (intr->state == GLUE_DUE)
+		list_add_tail(&intr->node, &intr->conn->interrupts);
+	return intr->state != GLUE_DONE;
+}
 
 /* See struct virtiofs_interrupt */
 static void interrupt_done(struct virtiofs_interrupt *hiprio, int error)
@@ -58,7 +70,7 @@ static void interrupt_done(struct virtiofs_interrupt *hiprio, int error)
 						   struct glue_interrupt,
 						   hiprio);
 	struct glue_conn *conn = intr->conn;
-	bool left;
+	bool free = false;
 
 	/*
 	 * The FUSE client has a flag of its own, but with that set no caller would
@@ -68,13 +80,13 @@ static void interrupt_done(struct virtiofs_interrupt *hiprio, int error)
 		WRITE_ONCE(conn->no_interrupt, true);
 
 	spin_lock(&conn->lock);
-	left = !intr->req;
-	if (!left) {
-		WRITE_ONCE(intr->state, error == -EAGAIN ? GLUE_DUE : GLUE_DONE);
+	WRITE_ONCE(intr->state, error == -EAGAIN ? GLUE_DUE : GLUE_DONE);
+	if (intr->req)
 		wake_up(&intr->req->waitq);
-	}
+	else
+		free = !interrupt_leave(intr);
 	spin_unlock(&conn->lock);
-	if (left)
+	if (free)
 		kfree(intr);
 }
 
@@ -118,13 +130,13 @@ static struct glue_interrupt *interrupt_new(struct glue_conn *conn,
 static void interrupt_put(struct glue_interrupt *intr)
 {
 	struct glue_conn *conn = intr->conn;
-	bool sent;
+	bool free;
 
 	spin_lock(&conn->lock);
-	sent = intr->state == GLUE_SENT;
 	intr->req = NULL;
+	free = !interrupt_leave(intr);
 	spin_unlock(&conn->lock);
-	if (!sent)
+	if (free)
 		kfree(intr);
 }
 
@@ -144,6 +156,14 @@ static bool interrupt_is_in_flight(struct glue_conn *conn, struct fuse_req *req)
 {
 	return virtiofs_vqs_scan(conn->session->vqs, interrupt_is_link,
 				 &glue_sub_of(req)->link);
+}
+
+/* See virtiofs_scan_fn */
+static bool interrupt_is_for(struct llist_node *link, u64 since, void *arg)
+{
+	const struct glue_interrupt *intr = arg;
+
+	return glue_req_of(link)->in.h.unique == intr->hiprio.unique;
 }
 
 static void interrupt_send(struct glue_interrupt *intr)
@@ -213,4 +233,29 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
 	err = interrupt_wait(req, intr);
 	interrupt_put(intr);
 	return err;
+}
+
+/**
+ * virtiofs_interrupt_again() - send what is due, though its caller is gone
+ * @conn: the connection
+ *
+ * What a killed caller has left to the device may keep others waiting: a lock, the handle of a
+ * file.
+ *
+ * Context: the watch.
+ */
+void virtiofs_interrupt_again(struct glue_conn *conn)
+{
+	struct glue_interrupt *intr, *next;
+	LIST_HEAD(due);
+
+	scoped_guard(spinlock, &conn->lock)
+		list_splice_init(&conn->interrupts, &due);
+	list_for_each_entry_safe(intr, next, &due, node) {
+		if (!READ_ONCE(conn->no_interrupt) &&
+		    virtiofs_vqs_scan(conn->session->vqs, interrupt_is_for, intr))
+			interrupt_send(intr);
+		else
+			kfree(intr);
+	}
 }

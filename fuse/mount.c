@@ -166,6 +166,7 @@ static struct glue_conn *mount_conn_alloc(struct virtiofs_session *session)
 	virtiofs_watchdog_init(conn);
 	INIT_WORK(&conn->abandon, virtiofs_abandon_killed);
 	INIT_LIST_HEAD(&conn->orphans);
+	INIT_LIST_HEAD(&conn->interrupts);
 	spin_lock_init(&conn->lock);
 	return conn;
 }

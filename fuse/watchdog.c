@@ -137,6 +137,7 @@ static void watchdog_watch(struct work_struct *work)
 	unsigned int age = 0;
 
 	virtiofs_vqs_reap(conn->session->vqs);
+	virtiofs_interrupt_again(conn);
 	queue_work(virtiofs_complete_wq, &conn->abandon);
 	virtiofs_vqs_scan(conn->session->vqs, watchdog_find_oldest, &oldest);
 	watchdog_add_blocked(conn, &oldest, now);
@@ -245,6 +246,8 @@ void virtiofs_watchdog_stop(struct glue_conn *conn)
 {
 	cancel_delayed_work_sync(&conn->watch);
 	cancel_work_sync(&conn->abandon);
+	/* Nothing is in flight, so that these go */
+	virtiofs_interrupt_again(conn);
 	/* The next session may have the same queues */
 	if (conn->slow)
 		virtiofs_vqs_set_responding(conn->session->vqs, true);

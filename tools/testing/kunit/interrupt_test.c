@@ -538,6 +538,22 @@ static void killed_caller_tells_the_device(struct kunit *test)
 	answer(mock, 0, -EINTR);
 }
 
+static void device_is_asked_again_for_a_killed_caller(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, 16);
+	struct caller *caller = new_callers(test);
+	struct server *server = server_of(mock);
+
+	server->verdict = -EAGAIN;
+	call(mock, caller);
+	send_sig(SIGKILL, caller->task, 1);
+	expect_result(mock, caller, -EINTR);
+	wait_event_timeout(server->changed, READ_ONCE(server->nr_interrupts) > 2,
+			   MOCK_PATIENCE);
+	KUNIT_EXPECT_GT(test, server->nr_interrupts, 2);
+	answer(mock, 0, -EINTR);
+}
+
 static void reply_before_that_to_the_interrupt(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, 16);
@@ -600,6 +616,7 @@ static struct kunit_case interrupt_cases[] = {
 	KUNIT_CASE(reply_to_another_interrupt_means_nothing),
 	KUNIT_CASE(interrupt_waits_until_the_device_has_the_request),
 	KUNIT_CASE(killed_caller_tells_the_device),
+	KUNIT_CASE_SLOW(device_is_asked_again_for_a_killed_caller),
 	KUNIT_CASE(reply_before_that_to_the_interrupt),
 	KUNIT_CASE(device_goes_with_an_interrupt_in_flight),
 	KUNIT_CASE_SLOW(replies_race_with_signals),
