@@ -165,18 +165,16 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	/* The mount that it was made for may end in the request's end */
 	if (!sync)
 		glue_set_mount(req, conn->fm);
+	if (!sync && req->args->user_pages)
+		WRITE_ONCE(conn->direct, true);
 	if (unlikely(virtiofs_order_hold(conn, req))) {
 		virtiofs_watchdog_start(conn);
 		if (sync)
 			virtiofs_abandon_held(conn, req);
-		else
-			queue_work(virtiofs_complete_wq, &conn->abandon);
 	} else if (sync) {
 		virtiofs_plug_flush();
 		glue_submit_sync(conn, vq, req);
 	} else {
-		if (req->args->user_pages)
-			WRITE_ONCE(conn->direct, true);
 		virtiofs_plug_submit(vq, &glue_sub_of(req)->link,
 				     glue_is_last(conn, req));
 		virtiofs_watchdog_start(conn);

@@ -252,14 +252,14 @@ static void abandon_cancelled(struct abandoned *call)
 
 /*
  * What a dying caller is told.  The FUSE client has RELEASE unlock a flock only if there has been
- * one, and one that is asked for may be about to come.
+ * one, and one that is asked for may be about to come.  Kernel threads do not die.
  */
 static int abandon_error(struct fuse_req *req)
 {
 	switch (req->in.h.opcode) {
 	case FUSE_SETLK:
 	case FUSE_SETLKW:
-		return 0;
+		return current->flags & PF_KTHREAD ? -EINTR : 0;
 	default:
 		return -EINTR;
 	}
@@ -470,20 +470,6 @@ static bool abandon_find_waiting(struct llist_node *link, u64 since, void *arg)
 	return abandon_killed_waiter(call->conn, req) && abandon_found(call, req);
 }
 
-/*
- * The same for requests that are held, and RELEASEs, which need no waiter: they would have a
- * place in the background for as long as another task's lock is waited for.
- */
-static bool abandon_find_held(struct llist_node *link, u64 since, void *arg)
-{
-	struct fuse_req *req = glue_req_of(link);
-
-	if (test_bit(FR_BACKGROUND, &req->flags) && glue_is_release(req) &&
-	    !glue_sub_of(req)->orphan)
-		return abandon_found(arg, req);
-	return abandon_find_waiting(link, since, arg);
-}
-
 /**
  * virtiofs_abandon_killed() - let callers go that do not notice their signals
  * @work: of the connection; the watch queues it, and must not wait for it
@@ -501,13 +487,15 @@ void virtiofs_abandon_killed(struct work_struct *work)
 	bool direct = READ_ONCE(conn->direct);
 	bool left;
 
-	/* Without it a long backlog is not worth the look.  A request counts before it sets this. */
+	/* Without it a long backlog is not worth a scan.  A request counts before it sets this. */
 	smp_store_mb(conn->direct, false);
 	if (direct && glue_has_requests(conn->fc))
 		WRITE_ONCE(conn->direct, true);
-	while (virtiofs_order_scan(conn, abandon_find_held, &call) ||
-	       (direct && virtiofs_vqs_scan_backlog(vqs, abandon_find_waiting, &call)) ||
-	       (direct && virtiofs_vqs_scan(vqs, abandon_find_killed, &call))) {
+	if (!direct)
+		return;
+	while (virtiofs_vqs_scan_backlog(vqs, abandon_find_waiting, &call) ||
+	       virtiofs_order_scan(conn, abandon_find_waiting, &call) ||
+	       virtiofs_vqs_scan(vqs, abandon_find_killed, &call)) {
 		left = abandon(&call);
 		virtiofs_req_put(call.req);
 		/* Something has come in between; there is a next time */

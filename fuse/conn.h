@@ -48,7 +48,7 @@ struct glue_orphan;
  * @abort_entry: on the wait queue that the FUSE client wakes when it aborts
  * @watch: watches requests in flight, as long as there are any
  * @abandon: lets killed callers abandon their requests, at the word of @watch
- * @direct: there may be direct I/O in the background, which it looks for
+ * @direct: there may be direct I/O in the background, of which it finds the callers
  * @age: how old @watch has last taken the oldest request for, in seconds
  * @slow: the device was said not to respond; of @watch alone
  * @blocked: id of the request that waits the longest to get to the device, or 0; of

@@ -118,11 +118,10 @@ static void order_find_owner(struct fuse_req *req, const void *arg,
 
 	switch (req->in.h.opcode) {
 	case FUSE_SETLK:
-		uses->owner = lock->owner;
-		break;
 	case FUSE_SETLKW:
 		uses->owner = lock->owner;
-		uses->blocks = lock->lk.type != F_UNLCK;
+		uses->locks = lock->lk.type != F_UNLCK;
+		uses->blocks = uses->locks && req->in.h.opcode == FUSE_SETLKW;
 		break;
 	case FUSE_FLUSH:
 		uses->owner = flush->lock_owner;
@@ -173,9 +172,9 @@ static bool order_modifies_any(const struct glue_orphan *orphan,
 	return false;
 }
 
-/* Does a RELEASE give back what an orphan uses? */
-static bool order_gives_back(const struct glue_uses *uses,
-			     const struct glue_orphan *orphan)
+/* Does an orphan use the handle that a FLUSH or RELEASE closes? */
+static bool order_closes(const struct glue_uses *uses,
+			 const struct glue_orphan *orphan)
 {
 	const struct glue_handle *handle;
 	unsigned int i;
@@ -190,9 +189,9 @@ static bool order_gives_back(const struct glue_uses *uses,
 }
 
 /*
- * Do both change the locks of one owner?  What closes goes behind what locks, so that a late
- * lock ends with its file.  What locks goes behind all else, as an owner that lives would lose
- * what it gets; but not behind what waits for others, who may wait for this owner.
+ * Do both change the locks of one owner?  A FLUSH goes behind a lock, so that a late one ends with
+ * its file.  A lock goes behind all else, as an owner that lives would lose it again.  An unlock
+ * does not go behind what waits for others, who may wait for that.
  */
 static bool order_locks(const struct glue_uses *uses,
 			const struct glue_orphan *orphan)
@@ -200,7 +199,9 @@ static bool order_locks(const struct glue_uses *uses,
 	if (!uses->owner || uses->owner != orphan->uses.owner ||
 	    uses->nodeid != orphan->uses.nodeid)
 		return false;
-	return uses->closes ? !orphan->uses.closes : !orphan->uses.blocks;
+	if (uses->closes)
+		return !orphan->uses.closes && order_closes(uses, orphan);
+	return uses->locks || !orphan->uses.blocks;
 }
 
 /* Must @req wait for @orphan?  Under the connection's lock. */
@@ -211,7 +212,7 @@ static bool order_holds(const struct glue_orphan *orphan, struct fuse_req *req,
 
 	if (orphan->returned || orphan == glue_sub_of(req)->orphan)
 		return false;
-	if (uses->releases && !orphan->uses.releases && order_gives_back(uses, orphan))
+	if (uses->releases && !orphan->uses.releases && order_closes(uses, orphan))
 		return true;
 	return order_locks(uses, orphan) ||
 	       order_modifies_any(orphan, uses->modifies);

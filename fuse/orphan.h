@@ -31,8 +31,9 @@ struct glue_handle {
  * @handles: the handles that it uses or gives back
  * @releases: it gives them back
  * @owner: whose locks of the inode it changes, or 0; the server's name for that
- * @closes: it is the last change before the owner closes a file
- * @blocks: it waits for somebody else's unlock
+ * @locks: it asks for one
+ * @blocks: ... and waits until others unlock
+ * @closes: it gives back all of them
  */
 struct glue_uses {
 	u64 nodeid;
@@ -40,8 +41,9 @@ struct glue_uses {
 	struct glue_handle handles[GLUE_HANDLES];
 	bool releases;
 	u64 owner;
-	bool closes;
+	bool locks;
 	bool blocks;
+	bool closes;
 };
 
 /**

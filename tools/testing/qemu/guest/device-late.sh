@@ -58,7 +58,35 @@ holder()
 {
 	exec 9<&- 3<"$1"
 	flock "$2" 3
+	echo "$1" >/run/holding
 	exec sleep 1000
+}
+
+# hold FILE HOW: $holder has it
+hold()
+{
+	holder "$1" "$2" &
+	holder=$!
+	claim "$1: lock_is_held" soon grep -qx "$1" /run/holding
+}
+
+# successor FILE OPTION: what a task that is killed left to the device to do with the lock of an
+# open file does not meet the next lock of that
+successor()
+{
+	exec 9<"$1"
+	claim "$1: file_is_locked" flock -x 9
+	asked=$(count SETLKW)
+	unread "$1" flock "$2" 9
+	flock -x 9 &
+	pid=$!
+	# flock(2), as the CPU knows it
+	claim "$1: next_lock_is_waited_for" soon grep -q '^73 ' /proc/$pid/syscall
+	host device myfs resume "$queue" >&2
+	claim "$1: both_are_read" host device myfs wait op.SETLKW $((asked + 2))
+	claim "$1: file_is_locked_anew" wait $pid
+	claim_refused "$1: next_lock_stays" '' flock -n -s "$1" true
+	exec 9<&-
 }
 
 # killed_waiter FD: a task is killed that waits for a lock of an open file of this one
@@ -128,9 +156,7 @@ handles()
 	host device myfs stall 0 >&2
 	exec 9</mnt/8
 	claim lock_is_shared flock -s 9
-	holder /mnt/8 -s &
-	holder=$!
-	sleep 1
+	hold /mnt/8 -s
 	killed_waiter 9
 	kill $holder
 	wait $holder
@@ -141,9 +167,7 @@ handles()
 
 	# ... and of one that had none before it
 	exec 9</mnt/7
-	holder /mnt/7 -x &
-	holder=$!
-	sleep 1
+	hold /mnt/7 -x
 	killed_waiter 9
 	kill $holder
 	wait $holder
@@ -154,9 +178,7 @@ handles()
 
 	# ... and that is closed while it is waited for
 	exec 9</mnt/9
-	holder /mnt/9 -x &
-	holder=$!
-	sleep 1
+	hold /mnt/9 -x
 	killed_waiter 9
 	before=$(count RELEASE)
 	exec 9<&-
@@ -190,17 +212,8 @@ handles()
 	claim late_lock_has_gone_with_the_handle soon /device/lock try write /mnt/11
 	host device myfs resume 0 >&2
 
-	# ... which an unlock that was left to the device would take from its successor
-	exec 9</mnt/12
-	claim file_is_locked flock -x 9
-	unread unlock flock -u 9
-	flock -x 9 &
-	pid=$!
-	sleep 1
-	host device myfs resume "$queue" >&2
-	claim file_is_locked_anew wait $pid
-	claim_refused lock_outlives_the_last_unlock '' flock -n -s /mnt/12 true
-	exec 9<&-
+	successor /mnt/12 -u
+	successor /mnt/13 -s
 }
 
 claim driver_loads load
