@@ -206,11 +206,16 @@ def take(results, boot, line):
 def take_counted(args, results, measured, counted):
     """What was executed belongs to what was measured, one by one."""
     records = instructions.read(counted)
+    symbols = subprocess.run(["nm", "--defined-only", f"{guest.CACHE}/module/{args.kernel}/virtiofs.ko"],
+                             check=True, text=True, capture_output=True).stdout
     if len(records) != len(measured):
         return [f"{len(measured)} works, but {len(records)} of which instructions were counted"]
     kernel = instructions.Kernel(f"{guest.CACHE}/linux/{args.kernel}")
-    for who, record in zip(measured, records):
-        row = {"n": results.rows[who]["n"], "instructions": str(sum(record.values()))}
+    for (who, text), record in zip(measured, records):
+        row = {"n": results.rows[who]["n"],
+               "instructions": str(sum(count for count, _ in record.values()))}
+        if who[2] == "ours":
+            row["functions"] = str(instructions.functions(record, symbols, text, int(row["n"])))
         results.rows[who] = row
         if (who[1], who[-1]) in plan.PLACES:
             for place, count in kernel.by_place(record).items():
@@ -224,7 +229,8 @@ def run_boot(args, boot, directory, results):
     def on_line(line):
         who = take(results, boot.name, line)
         if line.startswith("m "):
-            measured.append(who)
+            text = re.search(r" text=0x(\w+)", line)
+            measured.append((who, int(text[1], 16) if text else None))
         if line.startswith("# round"):
             print(f"  {boot.name}: {line[2:]}", flush=True)
 

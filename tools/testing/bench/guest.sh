@@ -10,6 +10,7 @@
 
 MODULES=/lib/modules/$(uname -r)
 marks=
+where=
 TRACING=/sys/kernel/tracing
 TRACED="workqueue:workqueue_execute_start kmem:kmalloc kmem:kmem_cache_alloc"
 
@@ -72,7 +73,7 @@ measured_mount()
 # tell_result TEXT: one line of the results.
 tell_result()
 {
-	echo "m share=$share driver=$driver round=$round $1"
+	echo "m share=$share driver=$driver round=$round $1$where"
 }
 
 # measure COMMAND...: the lines that it prints are results; it must succeed.
@@ -193,9 +194,11 @@ work_fio()
 	fio_job "$1"
 }
 
-# The emulator counts; fio cannot set the marks for it but by a program.
+# The emulator counts; fio cannot set the marks for it but by a program. Of the driver it has to
+# know where it is.
 work_instructions()
 {
+	where=" text=$(cat /sys/module/virtiofs/sections/.text)"
 	case "$1" in
 	*-*)	marks="--exec_prerun=/bench/begin --exec_postrun=/bench/end"
 		fio_job "$1" ;;

@@ -6,8 +6,8 @@
  *   qemu-system-x86_64 -plugin file=instructions.so,out=FILE
  *
  * The file gets a line "record" for each pair of marks, and behind it a line for each
- * block: its address in the kernel, or 0 for all of user space, and a number. There is
- * only one vCPU.
+ * block: its address in the kernel, or 0 for all of user space, how many of its instructions
+ * were executed, and how often it was. There is only one vCPU.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +23,9 @@ EXPORTED int qemu_plugin_version = PLUGIN_VERSION;
 #define BLOCKS		(1 << BLOCKS_SHIFT)
 #define KERNEL		(1ULL << 63)
 #define USER		1
+
+/* What is counted of a block */
+enum { INSTRUCTIONS, RUNS, COUNTS };
 
 static uint64_t addresses[BLOCKS];
 static struct qemu_plugin_scoreboard *counts;
@@ -47,7 +50,7 @@ static void begin(unsigned int vcpu, void *data)
 {
 	(void)vcpu;
 	(void)data;
-	memset(counters(), 0, BLOCKS * sizeof(uint64_t));
+	memset(counters(), 0, BLOCKS * COUNTS * sizeof(uint64_t));
 }
 
 static void end(unsigned int vcpu, void *data)
@@ -57,11 +60,12 @@ static void end(unsigned int vcpu, void *data)
 	(void)vcpu;
 	(void)data;
 	fprintf(out, "record\n");
-	for (size_t i = 0; i < BLOCKS; i++) {
-		if (counter[i])
-			fprintf(out, "%llx %llu\n",
+	for (size_t i = 0; i < BLOCKS; i++, counter += COUNTS) {
+		if (counter[RUNS])
+			fprintf(out, "%llx %llu %llu\n",
 				(unsigned long long)(addresses[i] == USER ? 0 : addresses[i]),
-				(unsigned long long)counter[i]);
+				(unsigned long long)counter[INSTRUCTIONS],
+				(unsigned long long)counter[RUNS]);
 	}
 	fflush(out);
 }
@@ -85,11 +89,19 @@ static void find_mark(struct qemu_plugin_insn *insn)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, end, QEMU_PLUGIN_CB_NO_REGS, NULL);
 }
 
+static void count(struct qemu_plugin_tb *tb, size_t offset, uint64_t number)
+{
+	struct qemu_plugin_u64 entry = { .score = counts, .offset = offset * sizeof(uint64_t) };
+
+	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
+							  entry, number);
+}
+
 static void translated(struct qemu_plugin_tb *tb, void *data)
 {
 	uint64_t address = qemu_plugin_tb_vaddr(tb);
 	size_t nr = qemu_plugin_tb_n_insns(tb);
-	struct qemu_plugin_u64 entry = { .score = counts };
+	size_t at;
 
 	(void)data;
 	if (!(address & KERNEL)) {
@@ -97,9 +109,9 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 			find_mark(qemu_plugin_tb_get_insn(tb, i));
 		address = USER;
 	}
-	entry.offset = block_of(address) * sizeof(uint64_t);
-	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
-							  entry, nr);
+	at = block_of(address) * COUNTS;
+	count(tb, at + INSTRUCTIONS, nr);
+	count(tb, at + RUNS, 1);
 }
 
 EXPORTED int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
@@ -110,7 +122,7 @@ EXPORTED int qemu_plugin_install(uint64_t id, const void *info, int argc, char *
 	out = fopen(argv[0] + 4, "w");
 	if (!out)
 		return 1;
-	counts = qemu_plugin_scoreboard_new(BLOCKS * sizeof(uint64_t));
+	counts = qemu_plugin_scoreboard_new(BLOCKS * COUNTS * sizeof(uint64_t));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated, NULL);
 	return 0;
 }

@@ -11,16 +11,24 @@ FILE = re.compile(r"/[^/]*\.o$")
 
 
 def read(path):
-    """Of each record a dictionary: how many instructions, by the address of their block."""
+    """Of each record a dictionary, by the address of a block: how many instructions, how often."""
     found = []
     with open(path) as file:
         for line in file:
             if line == "record\n":
                 found.append({})
             else:
-                address, count = line.split()
-                found[-1][int(address, 16)] = int(count)
+                address, count, runs = line.split()
+                found[-1][int(address, 16)] = int(count), int(runs)
     return found
+
+
+def functions(record, symbols, text, calls):
+    """How many functions of a module each of so many calls passes, those that were not inlined.
+    A call begins a block. symbols is what nm prints of the module, text where it was loaded."""
+    return sum(record.get(text + int(address, 16), (0, 0))[1] >= calls
+               for address, kind, _ in (line.split() for line in symbols.splitlines())
+               if kind in "tT")
 
 
 def directories(symbols):
@@ -56,7 +64,7 @@ class Kernel:
 
     def by_place(self, record):
         places = {}
-        for address, count in record.items():
+        for address, (count, _) in record.items():
             place = self.place(address).replace(" ", "_")
             places[place] = places.get(place, 0) + count
         return places

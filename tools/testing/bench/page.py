@@ -74,7 +74,8 @@ What the guest executes for a call, user space included, as the emulator has cou
 `-icount` and a plugin): exact, whatever else the machine has to do. It is the median of {rounds} rounds.
 With *ours* the instructions are in it with which a task looks for the reply, as many as the device
 takes time. A string instruction counts once for each step, so memory that is cleared weighs more
-here than on a real CPU. Not in it is what the device does, and what it costs to notify the device and to be
+here than on a real CPU. *functions* are those of our driver that each call passes, without those
+that the compiler has inlined. Not in it is what the device does, and what it costs to notify the device and to be
 interrupted by it, beside the instructions for that.
 """
 
@@ -122,6 +123,8 @@ def judged(results, marks):
         if mark.count == plan.FLOOR:
             found = floor(results, "ours")
             yield mark, found and found.took / (found.wake + found.busy), None
+        elif mark.count == "functions":
+            yield mark, results.median(mark.key, "ours", mark.count), None
         elif mark.count:
             yield mark, results.per_call(mark.key, "ours", mark.count), None
         else:
@@ -272,12 +275,13 @@ def instructions_part(results):
     rows, places = [], ""
     for key in keys:
         each = {one: results.per_call(key, one, "instructions") for one in drivers}
+        passed = results.median(key, "ours", "functions")
         rows.append([key[2], key[1], *(f"{each[one]:.0f}" for one in drivers),
-                     *(f"{each['mainline'] / each[one]:.2f}" for one in ours)])
+                     "" if passed is None else f"{passed:.0f}", *(f"{each['mainline'] / each[one]:.2f}" for one in ours)])
         if key[1:] in plan.PLACES:
             places += places_part(results, key, drivers)
     rounds = len(results.numbers(keys[0], "ours", "instructions"))
-    heads = ["work", "share", *drivers, *(f"mainline / {one}" for one in ours)]
+    heads = ["work", "share", *drivers, "functions", *(f"mainline / {one}" for one in ours)]
     return INSTRUCTIONS.format(rounds=rounds) + "\n" + grid(heads, rows) + PLACES + places
 
 

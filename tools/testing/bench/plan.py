@@ -118,4 +118,6 @@ MARKS = (
       for work in ("getattr", "read_4k_direct", "write_4k_direct")),
     Mark("interrupts per lookup_missing, which is two requests", never("lookup_missing"), 0.02,
          "interrupts"),
+    Mark("functions of the driver that a lookup_missing passes",
+         ("instructions", "never", "lookup_missing"), 45, "functions"),
 )

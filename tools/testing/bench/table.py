@@ -9,10 +9,12 @@ WHO = ("boot", "share", "driver", "round", "work")
 
 # Times are nanoseconds: of one call at the median and the 99th percentile, and of
 # all n together. device_* is what the test device has counted. Instructions are those of all n
-# calls; a work that names a place after a space has what was executed there.
+# calls; a work that names a place after a space has what was executed there. Functions are those
+# that each call passes, without those that the compiler has inlined.
 WHAT = ("n", "p50", "p99", "total", "interrupts", "switches", "own", "kicks",
         "device_requests", "device_kicks", "device_interrupts", "device_busy",
-        "traced", "workers", "allocations", "device_descriptors", "instructions", "copied")
+        "traced", "workers", "allocations", "device_descriptors", "instructions", "copied",
+        "functions")
 
 
 def fio_fields(report):

@@ -154,6 +154,12 @@ class Instructions(unittest.TestCase):
             {"one": "fs/fuse", "two": "kernel or mm", "three": "arch/x86"})
 
 
+    def test_functions_are_those_that_each_call_passes(self):
+        record = {0: (9, 9), 0x1010: (10, 5), 0x1020: (2, 1), 0x1034: (7, 7), 0x1040: (5, 5)}
+        self.assertEqual(instructions.functions(
+            record, "0010 t one\n0020 T two\n0030 t three\n0040 d data\n", 0x1000, 5), 1)
+
+
 class Fio(unittest.TestCase):
     def test_report_gives_time_and_latencies(self):
         latency = {"N": 4, "percentile": {"50.000000": 11, "99.000000": 99}}
