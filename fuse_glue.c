@@ -166,7 +166,7 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	if (!sync)
 		glue_set_mount(req, conn->fm);
 	if (!sync && req->args->user_pages)
-		WRITE_ONCE(conn->direct, true);
+		smp_store_release(&conn->direct, true);
 	if (unlikely(virtiofs_order_hold(conn, req))) {
 		virtiofs_watchdog_start(conn);
 		if (sync)

@@ -250,19 +250,18 @@ static void abandon_cancelled(struct abandoned *call)
 	virtiofs_complete(call->conn, req);
 }
 
+static bool abandon_is_lock(struct fuse_req *req)
+{
+	return req->in.h.opcode == FUSE_SETLK || req->in.h.opcode == FUSE_SETLKW;
+}
+
 /*
  * What a dying caller is told.  The FUSE client has RELEASE unlock a flock only if there has been
  * one, and one that is asked for may be about to come.  Kernel threads do not die.
  */
 static int abandon_error(struct fuse_req *req)
 {
-	switch (req->in.h.opcode) {
-	case FUSE_SETLK:
-	case FUSE_SETLKW:
-		return current->flags & PF_KTHREAD ? -EINTR : 0;
-	default:
-		return -EINTR;
-	}
+	return abandon_is_lock(req) && !(current->flags & PF_KTHREAD) ? 0 : -EINTR;
 }
 
 /* Handles and locks are given back even without a waiter */
@@ -361,7 +360,13 @@ static bool abandon_is_finished(struct fuse_req *req)
 void virtiofs_abandon_signalled(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	struct glue_conn *conn = fiq->priv;
+	struct abandoned call = { .conn = conn, .req = req };
 
+	/* A server would end the wait for a lock, but this one is held here */
+	if (abandon_is_lock(req) && virtiofs_order_cancel(conn, req)) {
+		abandon_cancelled(&call);
+		return;
+	}
 	if (!virtiofs_interrupt_wait(conn, req))
 		return;
 	if (req->in.h.opcode == FUSE_DESTROY) {
@@ -484,11 +489,11 @@ void virtiofs_abandon_killed(struct work_struct *work)
 	struct glue_conn *conn = container_of(work, struct glue_conn, abandon);
 	struct virtiofs_vqs *vqs = conn->session->vqs;
 	struct abandoned call = { .conn = conn };
-	bool direct = READ_ONCE(conn->direct);
+	/* Without it a long backlog is not worth a scan */
+	bool direct = xchg(&conn->direct, false);
 	bool left;
 
-	/* Without it a long backlog is not worth a scan.  A request counts before it sets this. */
-	smp_store_mb(conn->direct, false);
+	/* A request counts before it sets this */
 	if (direct && glue_has_requests(conn->fc))
 		WRITE_ONCE(conn->direct, true);
 	if (!direct)

@@ -35,7 +35,7 @@ struct glue_orphan;
  *	than the connection does; init-only
  * @init_error: result of FUSE_INIT, or -EINPROGRESS
  * @init_major: version of the protocol that the server speaks, if it has said
- * @closed: FORGETs are of no use any more; set once
+ * @closed: FORGETs and late INTERRUPTs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
  * @timeout: seconds that the device has to complete a request, or 0
  * @poll_us: how long to poll for a reply before sleeping, in microseconds

@@ -38,7 +38,7 @@ enum glue_interrupt_state {
  * @hiprio: what is submitted
  * @conn: the connection
  * @req: the request, as long as its caller waits; under the connection's lock
- * @state: where it is; under the connection's lock, or changed by the caller
+ * @state: where it is; under the connection's lock, or changed by the caller or the watch
  *	while it is not GLUE_SENT
  * @node: on the connection's list, if it is due and the caller is gone
  *
@@ -240,7 +240,7 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
  * @conn: the connection
  *
  * What a killed caller has left to the device may keep others waiting: a lock, the handle of a
- * file.
+ * file.  Once the session ends that goes by itself, or with the device's reset.
  *
  * Context: the watch.
  */
@@ -249,10 +249,12 @@ void virtiofs_interrupt_again(struct glue_conn *conn)
 	struct glue_interrupt *intr, *next;
 	LIST_HEAD(due);
 
+	/* The end of the session waits for this */
+	guard(rcu)();
 	scoped_guard(spinlock, &conn->lock)
 		list_splice_init(&conn->interrupts, &due);
 	list_for_each_entry_safe(intr, next, &due, node) {
-		if (!READ_ONCE(conn->no_interrupt) &&
+		if (!READ_ONCE(conn->no_interrupt) && !READ_ONCE(conn->closed) &&
 		    virtiofs_vqs_scan(conn->session->vqs, interrupt_is_for, intr))
 			interrupt_send(intr);
 		else

@@ -246,7 +246,7 @@ void virtiofs_watchdog_stop(struct glue_conn *conn)
 {
 	cancel_delayed_work_sync(&conn->watch);
 	cancel_work_sync(&conn->abandon);
-	/* Nothing is in flight, so that these go */
+	/* The session has ended, so that these go */
 	virtiofs_interrupt_again(conn);
 	/* The next session may have the same queues */
 	if (conn->slow)

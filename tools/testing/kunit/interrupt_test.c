@@ -554,6 +554,24 @@ static void device_is_asked_again_for_a_killed_caller(struct kunit *test)
 	answer(mock, 0, -EINTR);
 }
 
+/* An INTERRUPT that it does not heed is no progress */
+static void unmount_does_not_ask_again(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, 16);
+	struct caller *caller = new_callers(test);
+	struct server *server = server_of(mock);
+	unsigned long since;
+
+	server->verdict = -EAGAIN;
+	call(mock, caller);
+	send_sig(SIGKILL, caller->task, 1);
+	expect_result(mock, caller, -EINTR);
+	since = jiffies;
+	kunit_release_action(test, server_unmount, server);
+	/* The device is reset after half a minute without progress */
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, since + MOCK_PATIENCE));
+}
+
 static void reply_before_that_to_the_interrupt(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, 16);
@@ -617,6 +635,7 @@ static struct kunit_case interrupt_cases[] = {
 	KUNIT_CASE(interrupt_waits_until_the_device_has_the_request),
 	KUNIT_CASE(killed_caller_tells_the_device),
 	KUNIT_CASE_SLOW(device_is_asked_again_for_a_killed_caller),
+	KUNIT_CASE_SLOW(unmount_does_not_ask_again),
 	KUNIT_CASE(reply_before_that_to_the_interrupt),
 	KUNIT_CASE(device_goes_with_an_interrupt_in_flight),
 	KUNIT_CASE_SLOW(replies_race_with_signals),

@@ -109,7 +109,7 @@ KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 
                   "|id [0-9]+ out of range|is not a head|probe with driver virtiofs|kobject: "
                   "|the device is gone|not by its driver|suspend would|does not start again"
                   "|debugfs: out of free dentries|reply to opcode|callbacks suppressed|Test should be marked slow"
-                  "|does not fit into queue")
+                  "|does not fit into queue|is not answered for|no answer during unmount")
 
 
 @scenario("kunit", ours=True)

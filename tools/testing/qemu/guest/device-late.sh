@@ -82,6 +82,8 @@ successor()
 	pid=$!
 	# flock(2), as the CPU knows it
 	claim "$1: next_lock_is_waited_for" soon grep -q '^73 ' /proc/$pid/syscall
+	timeout 20 flock -w 1 -x 9
+	claim_equal "$1: who_waits_can_give_up" $? 1
 	host device myfs resume "$queue" >&2
 	claim "$1: both_are_read" host device myfs wait op.SETLKW $((asked + 2))
 	claim "$1: file_is_locked_anew" wait $pid
