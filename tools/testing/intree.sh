@@ -78,6 +78,17 @@ copy()
 	done
 }
 
+# sources DESTINATION FILE...: the same, and takes away what an earlier version had there.
+sources()
+{
+	local to=$1 file
+
+	for file in "$to"/*.[ch]; do
+		[[ " ${*##*/} " = *" ${file##*/} "* ]] || rm -f "$file"
+	done
+	copy "$@"
+}
+
 # kbuild_half: the Makefile of the driver's directory.
 kbuild_half()
 {
@@ -96,10 +107,10 @@ install_driver()
 	kbuild_half >"$scratch/Makefile"
 	grep -q '^obj-\$(CONFIG_VIRTIO_FS) += virtiofs.o$' "$scratch/Makefile" ||
 		die "the kbuild half of the Makefile is not as expected"
-	copy "$tree/fs/virtiofs" "$TOP"/*.c "$TOP/Kconfig" "$scratch/Makefile"
-	copy "$tree/fs/virtiofs/include" "$TOP"/include/*.h
-	copy "$tree/fs/virtiofs/fuse" "$TOP"/fuse/*.[ch]
-	copy "$tree/fs/virtiofs/tests" "$TOP"/tools/testing/kunit/{.kunitconfig,*.c,*.h}
+	sources "$tree/fs/virtiofs" "$TOP"/*.c "$TOP/Kconfig" "$scratch/Makefile"
+	sources "$tree/fs/virtiofs/include" "$TOP"/include/*.h
+	sources "$tree/fs/virtiofs/fuse" "$TOP"/fuse/*.[ch]
+	sources "$tree/fs/virtiofs/tests" "$TOP"/tools/testing/kunit/{.kunitconfig,*.c,*.h}
 	rm -r "$scratch"
 
 	rm -f "$tree/fs/fuse/virtio_fs.c"
