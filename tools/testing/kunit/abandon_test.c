@@ -8,16 +8,12 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
-#include <linux/kthread.h>
-#include <linux/module.h>
-#include <linux/mount.h>
 #include <linux/sched/signal.h>
 
 #include <kunit/test.h>
 
-#include "mock.h"
+#include "suite.h"
 
-#define TAG		"virtiofs"
 #define CALLERS		3
 #define HELD		4
 #define BYTES		512
@@ -25,18 +21,6 @@
 
 /* Time in which what must not happen would */
 #define A_WHILE		(HZ / 2)
-
-/**
- * struct held - a request that the server keeps
- * @chain: the request
- * @index: its queue
- * @in: its header
- */
-struct held {
-	struct mock_chain chain;
-	unsigned int index;
-	struct fuse_in_header in;
-};
 
 /**
  * struct server - a server with the files "2", "3", ..., which are its inodes
@@ -57,55 +41,16 @@ struct server {
 };
 
 /**
- * struct caller - a task that does something with a file
- * @task: the task
- * @server: the server
+ * struct opener - a task that does something with a file
+ * @caller: the task
  * @name: name of the file
  * @deed: what it does
- * @left: it has its result
- * @result: the result
  */
-struct caller {
-	struct task_struct *task;
-	struct server *server;
+struct opener {
+	struct caller caller;
 	const char *name;
 	int (*deed)(struct file *file);
-	struct completion left;
-	int result;
 };
-
-static s64 reply(struct mock_chain *chain, u64 unique, int error,
-		 const void *payload, u32 len)
-{
-	struct {
-		struct fuse_out_header oh;
-		u8 payload[BYTES];
-	} *bytes;
-	s64 written;
-
-	bytes = kzalloc_obj(*bytes, GFP_ATOMIC);
-	if (WARN_ON_ONCE(!bytes || len > sizeof(bytes->payload)))
-		return 0;
-	bytes->oh.len = sizeof(bytes->oh) + len;
-	bytes->oh.error = error;
-	bytes->oh.unique = unique;
-	memcpy(bytes->payload, payload, len);
-	written = mock_write(chain, bytes, bytes->oh.len);
-	kfree(bytes);
-	return written;
-}
-
-static s64 reply_init(struct mock_chain *chain, u64 unique, u32 flags)
-{
-	struct fuse_init_out init = {
-		.major = FUSE_KERNEL_VERSION,
-		.minor = FUSE_KERNEL_MINOR_VERSION,
-		.max_write = PAGE_SIZE,
-		.flags = flags,
-	};
-
-	return reply(chain, unique, 0, &init, sizeof(init));
-}
 
 static struct fuse_attr attr_of(u64 nodeid)
 {
@@ -121,7 +66,7 @@ static s64 reply_attr(struct mock_chain *chain, const struct fuse_in_header *in)
 {
 	struct fuse_attr_out out = { .attr = attr_of(in->nodeid) };
 
-	return reply(chain, in->unique, 0, &out, sizeof(out));
+	return suite_reply(chain, in->unique, 0, &out, sizeof(out));
 }
 
 /* Names are numbers of inodes */
@@ -136,7 +81,7 @@ static s64 reply_lookup(struct mock_chain *chain, const struct fuse_in_header *i
 	mock_read(chain, &wire, sizeof(wire.in) + 1);
 	out.nodeid = wire.name - '0';
 	out.attr = attr_of(out.nodeid);
-	return reply(chain, in->unique, 0, &out, sizeof(out));
+	return suite_reply(chain, in->unique, 0, &out, sizeof(out));
 }
 
 static s64 reply_read(struct mock_chain *chain, const struct fuse_in_header *in)
@@ -144,7 +89,7 @@ static s64 reply_read(struct mock_chain *chain, const struct fuse_in_header *in)
 	u8 bytes[BYTES];
 
 	memset(bytes, PATTERN, sizeof(bytes));
-	return reply(chain, in->unique, 0, bytes, sizeof(bytes));
+	return suite_reply(chain, in->unique, 0, bytes, sizeof(bytes));
 }
 
 static s64 server_reply(struct server *server, struct mock_chain *chain,
@@ -154,25 +99,25 @@ static s64 server_reply(struct server *server, struct mock_chain *chain,
 
 	switch (in->opcode) {
 	case FUSE_INIT:
-		return reply_init(chain, in->unique, server->flags);
+		return suite_reply_init(chain, in->unique, server->flags);
 	case FUSE_LOOKUP:
 		return reply_lookup(chain, in);
 	case FUSE_GETATTR:
 	case FUSE_SETATTR:
 		return reply_attr(chain, in);
 	case FUSE_OPEN:
-		return reply(chain, in->unique, 0, &open, sizeof(open));
+		return suite_reply(chain, in->unique, 0, &open, sizeof(open));
 	case FUSE_READ:
 		return reply_read(chain, in);
 	case FUSE_FLUSH:
 	case FUSE_RELEASE:
-		return reply(chain, in->unique, 0, NULL, 0);
+		return suite_reply(chain, in->unique, 0, NULL, 0);
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
 	case FUSE_DESTROY:
 		return 0;
 	default:
-		return reply(chain, in->unique, -EOPNOTSUPP, NULL, 0);
+		return suite_reply(chain, in->unique, -EOPNOTSUPP, NULL, 0);
 	}
 }
 
@@ -181,47 +126,26 @@ static s64 server_serve(struct mock_device *mock, unsigned int index,
 {
 	struct server *server = mock->private;
 	struct fuse_in_header in = {};
-	struct held *held;
 
 	mock_read(chain, &in, sizeof(in));
 	if (in.opcode != server->keep || WARN_ON_ONCE(server->nr == HELD))
 		return server_reply(server, chain, &in);
-	held = &server->held[server->nr++];
-	held->chain = *chain;
-	held->index = index;
-	held->in = in;
+	suite_hold(&server->held[server->nr++], index, &in, chain);
 	wake_up_all(&server->changed);
 	return MOCK_HOLD;
-}
-
-static void server_unmount(void *data)
-{
-	struct server *server = data;
-
-	kern_unmount(server->mnt);
 }
 
 static struct mock_device *mounted_with(struct kunit *test, u32 keep, u32 flags)
 {
 	struct server *server = kunit_kzalloc(test, sizeof(*server), GFP_KERNEL);
-	struct file_system_type *type = get_fs_type(TAG);
 	struct mock_device *mock;
 
 	KUNIT_ASSERT_NOT_NULL(test, server);
-	KUNIT_ASSERT_NOT_NULL(test, type);
-	module_put(type->owner);
 	server->keep = keep;
 	server->flags = flags;
 	init_waitqueue_head(&server->changed);
-	mock = mock_new(test, VIRTIO_ID_FS);
-	strscpy_pad(mock->config.tag, TAG);
-	mock->private = server;
-	mock->handler = server_serve;
-	mock_plug(mock);
-	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
-	server->mnt = kern_mount(type);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, server->mnt);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action(test, server_unmount, server));
+	mock = suite_device(test, server_serve, server, 0);
+	server->mnt = suite_mount(mock);
 	return mock;
 }
 
@@ -230,35 +154,29 @@ static struct mock_device *mounted_device(struct kunit *test, u32 keep)
 	return mounted_with(test, keep, 0);
 }
 
-static int caller_run(void *data)
+static int open_and_do(struct caller *caller)
 {
-	struct caller *caller = data;
+	struct opener *opener = container_of(caller, struct opener, caller);
 	struct file *file;
+	int result;
 
-	allow_signal(SIGKILL);
-	file = file_open_root_mnt(caller->server->mnt, caller->name, O_RDWR, 0);
-	if (IS_ERR(file)) {
-		caller->result = PTR_ERR(file);
-	} else {
-		caller->result = caller->deed(file);
-		flush_signals(current);
-		fput(file);
-	}
-	complete(&caller->left);
-	while (!kthread_should_stop())
-		schedule_timeout_interruptible(1);
-	return 0;
+	file = file_open_root_mnt(caller->mnt, opener->name, O_RDWR, 0);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	result = opener->deed(file);
+	flush_signals(current);
+	fput(file);
+	return result;
 }
 
-static void call(struct mock_device *mock, struct caller *caller,
+static void call(struct mock_device *mock, struct opener *opener,
 		 const char *name, int (*deed)(struct file *file))
 {
-	init_completion(&caller->left);
-	caller->server = mock->private;
-	caller->name = name;
-	caller->deed = deed;
-	caller->task = kthread_run(caller_run, caller, "virtiofs-caller");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(mock->test, caller->task);
+	struct server *server = mock->private;
+
+	opener->name = name;
+	opener->deed = deed;
+	suite_call(mock, &opener->caller, server->mnt, open_and_do);
 }
 
 static void expect_held(struct mock_device *mock, unsigned int nr)
@@ -283,24 +201,29 @@ static void answer(struct mock_device *mock, unsigned int nr)
 {
 	struct server *server = mock->private;
 	struct held *held = &server->held[nr];
-	s64 len = server_reply(server, &held->chain, &held->in);
 
-	mock_answer(mock, held->index, held->chain.head, len);
+	suite_answer(mock, held, server_reply(server, &held->chain, &held->in));
 }
 
-static void expect_result(struct mock_device *mock, struct caller *caller,
+static void expect_result(struct mock_device *mock, struct opener *opener,
 			  int result)
 {
-	KUNIT_EXPECT_NE(mock->test, 0,
-			wait_for_completion_timeout(&caller->left,
-						    MOCK_PATIENCE));
-	kthread_stop(caller->task);
-	KUNIT_EXPECT_EQ(mock->test, result, caller->result);
+	suite_expect_result(mock, &opener->caller, result);
 }
 
-static struct caller *new_callers(struct kunit *test)
+static void kill(struct opener *opener)
 {
-	struct caller *callers = kunit_kcalloc(test, CALLERS, sizeof(*callers),
+	send_sig(SIGKILL, opener->caller.task, 1);
+}
+
+static void expect_stays(struct mock_device *mock, struct opener *opener)
+{
+	KUNIT_EXPECT_FALSE(mock->test, suite_has_left(&opener->caller, A_WHILE));
+}
+
+static struct opener *new_callers(struct kunit *test)
+{
+	struct opener *callers = kunit_kcalloc(test, CALLERS, sizeof(*callers),
 					       GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, callers);
@@ -344,11 +267,11 @@ static int truncate(struct file *file)
 }
 
 /* A caller that was killed has left a modification of "2" to the device */
-static void leave_modification(struct mock_device *mock, struct caller *caller)
+static void leave_modification(struct mock_device *mock, struct opener *caller)
 {
 	call(mock, caller, "2", change_mode);
 	expect_held(mock, 1);
-	send_sig(SIGKILL, caller->task, 1);
+	kill(caller);
 	expect_result(mock, caller, -EINTR);
 }
 
@@ -356,13 +279,12 @@ static void leave_modification(struct mock_device *mock, struct caller *caller)
 static void killed_reader_does_not_leave_its_stack_to_the_device(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, FUSE_READ);
-	struct caller *caller = new_callers(test);
+	struct opener *caller = new_callers(test);
 
 	call(mock, caller, "2", read_to_stack);
 	expect_held(mock, 1);
-	send_sig(SIGKILL, caller->task, 1);
-	KUNIT_EXPECT_EQ(test, 0, wait_for_completion_timeout(&caller->left,
-							     A_WHILE));
+	kill(caller);
+	expect_stays(mock, caller);
 	answer(mock, 0);
 	expect_result(mock, caller, BYTES);
 }
@@ -379,15 +301,14 @@ static void killed_caller_leaves_what_has_no_payload(struct kunit *test)
 static void killed_caller_waits_for_a_size_that_only_it_would_know(struct kunit *test)
 {
 	struct mock_device *mock = mounted_with(test, FUSE_SETATTR, FUSE_WRITEBACK_CACHE);
-	struct caller *callers = new_callers(test);
+	struct opener *callers = new_callers(test);
 
 	leave_modification(mock, &callers[0]);
 	answer(mock, 0);
 	call(mock, &callers[1], "3", truncate);
 	expect_held(mock, 2);
-	send_sig(SIGKILL, callers[1].task, 1);
-	KUNIT_EXPECT_EQ(test, 0, wait_for_completion_timeout(&callers[1].left,
-							     A_WHILE));
+	kill(&callers[1]);
+	expect_stays(mock, &callers[1]);
 	answer(mock, 1);
 	expect_result(mock, &callers[1], 0);
 }
@@ -395,7 +316,7 @@ static void killed_caller_waits_for_a_size_that_only_it_would_know(struct kunit 
 static void modification_waits_for_what_was_left_of_the_last(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
-	struct caller *callers = new_callers(test);
+	struct opener *callers = new_callers(test);
 
 	leave_modification(mock, &callers[0]);
 	call(mock, &callers[1], "2", change_mode);
@@ -409,7 +330,7 @@ static void modification_waits_for_what_was_left_of_the_last(struct kunit *test)
 static void modification_of_another_inode_does_not_wait(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
-	struct caller *callers = new_callers(test);
+	struct opener *callers = new_callers(test);
 
 	leave_modification(mock, &callers[0]);
 	call(mock, &callers[1], "3", change_mode);
@@ -422,12 +343,12 @@ static void modification_of_another_inode_does_not_wait(struct kunit *test)
 static void modification_that_waits_can_be_killed(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
-	struct caller *callers = new_callers(test);
+	struct opener *callers = new_callers(test);
 
 	leave_modification(mock, &callers[0]);
 	call(mock, &callers[1], "2", change_mode);
 	expect_no_more(mock, 1);
-	send_sig(SIGKILL, callers[1].task, 1);
+	kill(&callers[1]);
 	expect_result(mock, &callers[1], -EINTR);
 	answer(mock, 0);
 	expect_no_more(mock, 1);
@@ -436,7 +357,7 @@ static void modification_that_waits_can_be_killed(struct kunit *test)
 static void removal_completes_a_modification_that_waits(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, FUSE_SETATTR);
-	struct caller *callers = new_callers(test);
+	struct opener *callers = new_callers(test);
 
 	leave_modification(mock, &callers[0]);
 	call(mock, &callers[1], "2", change_mode);

@@ -6,8 +6,6 @@
 
 #include <linux/fs.h>
 #include <linux/fuse.h>
-#include <linux/kthread.h>
-#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/path.h>
 #include <linux/sched/signal.h>
@@ -16,11 +14,10 @@
 #include <kunit/test.h>
 
 #include "hiprio.h"
-#include "mock.h"
+#include "suite.h"
 #include "virtio_fs.h"
 #include "virtqueue.h"
 
-#define TAG		"virtiofs"
 #define HIPRIO		VIRTIOFS_VQ_HIPRIO
 #define CALLERS		5
 
@@ -28,32 +25,6 @@
 struct interrupt_wire {
 	struct fuse_in_header in;
 	struct fuse_interrupt_in arg;
-};
-
-/**
- * struct held - a request that the server keeps
- * @chain: the request
- * @index: its queue
- * @unique: its id
- */
-struct held {
-	struct mock_chain chain;
-	unsigned int index;
-	u64 unique;
-};
-
-/**
- * struct caller - a task that does a STATFS
- * @task: the task
- * @mnt: the mount
- * @left: it has its result
- * @result: the result
- */
-struct caller {
-	struct task_struct *task;
-	struct vfsmount *mnt;
-	struct completion left;
-	int result;
 };
 
 /**
@@ -84,40 +55,11 @@ struct server {
 	wait_queue_head_t changed;
 };
 
-static s64 reply(struct mock_chain *chain, u64 unique, int error,
-		 const void *payload, u32 len)
-{
-	struct {
-		struct fuse_out_header oh;
-		u8 payload[128];
-	} bytes = {};
-	struct fuse_out_header *oh = &bytes.oh;
-
-	if (WARN_ON_ONCE(len > sizeof(bytes.payload)))
-		return 0;
-	oh->len = sizeof(*oh) + len;
-	oh->error = error;
-	oh->unique = unique;
-	memcpy(bytes.payload, payload, len);
-	return mock_write(chain, &bytes, oh->len);
-}
-
-static s64 reply_init(struct mock_chain *chain, u64 unique)
-{
-	struct fuse_init_out init = {
-		.major = FUSE_KERNEL_VERSION,
-		.minor = FUSE_KERNEL_MINOR_VERSION,
-		.max_write = PAGE_SIZE,
-	};
-
-	return reply(chain, unique, 0, &init, sizeof(init));
-}
-
 static s64 reply_statfs(struct mock_chain *chain, u64 unique, int error)
 {
 	struct fuse_statfs_out statfs = {};
 
-	return reply(chain, unique, error, &statfs, error ? 0 : sizeof(statfs));
+	return suite_reply(chain, unique, error, &statfs, error ? 0 : sizeof(statfs));
 }
 
 static s64 reply_interrupt(struct server *server, struct mock_chain *chain,
@@ -125,37 +67,30 @@ static s64 reply_interrupt(struct server *server, struct mock_chain *chain,
 {
 	if (!server->verdict)
 		return 0;
-	return reply(chain, unique, server->verdict, NULL, 0);
+	return suite_reply(chain, unique, server->verdict, NULL, 0);
 }
 
-static void hold(struct held *held, unsigned int index, u64 unique,
-		 struct mock_chain *chain)
-{
-	held->chain = *chain;
-	held->index = index;
-	held->unique = unique;
-}
-
-static s64 serve_statfs(struct server *server, unsigned int index, u64 unique,
-			struct mock_chain *chain)
+static s64 serve_statfs(struct server *server, unsigned int index,
+			const struct fuse_in_header *in, struct mock_chain *chain)
 {
 	if (!server->hold || WARN_ON_ONCE(server->nr_statfs == CALLERS))
-		return reply_statfs(chain, unique, 0);
-	hold(&server->statfs[server->nr_statfs++], index, unique, chain);
+		return reply_statfs(chain, in->unique, 0);
+	suite_hold(&server->statfs[server->nr_statfs++], index, in, chain);
 	wake_up_all(&server->changed);
 	return MOCK_HOLD;
 }
 
-static s64 serve_interrupt(struct server *server, unsigned int index, u64 unique,
+static s64 serve_interrupt(struct server *server, unsigned int index,
+			   const struct fuse_in_header *in,
 			   struct mock_chain *chain)
 {
 	server->wire_len = mock_read(chain, server->wire, sizeof(server->wire));
-	hold(&server->interrupt, index, unique, chain);
+	suite_hold(&server->interrupt, index, in, chain);
 	server->nr_interrupts++;
 	wake_up_all(&server->changed);
 	if (server->hold_interrupts)
 		return MOCK_HOLD;
-	return reply_interrupt(server, chain, unique);
+	return reply_interrupt(server, chain, in->unique);
 }
 
 static s64 server_serve(struct mock_device *mock, unsigned int index,
@@ -167,17 +102,17 @@ static s64 server_serve(struct mock_device *mock, unsigned int index,
 	mock_read(chain, &in, sizeof(in));
 	switch (in.opcode) {
 	case FUSE_INIT:
-		return reply_init(chain, in.unique);
+		return suite_reply_init(chain, in.unique, 0);
 	case FUSE_STATFS:
-		return serve_statfs(server, index, in.unique, chain);
+		return serve_statfs(server, index, &in, chain);
 	case FUSE_INTERRUPT:
-		return serve_interrupt(server, index, in.unique, chain);
+		return serve_interrupt(server, index, &in, chain);
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
 	case FUSE_DESTROY:
 		return 0;
 	default:
-		return reply(chain, in.unique, -EOPNOTSUPP, NULL, 0);
+		return suite_reply(chain, in.unique, -EOPNOTSUPP, NULL, 0);
 	}
 }
 
@@ -186,55 +121,29 @@ static struct server *server_of(struct mock_device *mock)
 	return mock->private;
 }
 
-static void server_unmount(void *data)
-{
-	struct server *server = data;
-
-	kern_unmount(server->mnt);
-}
-
 static struct mock_device *mounted_device(struct kunit *test,
 					  unsigned int ring_size)
 {
 	struct server *server = kunit_kzalloc(test, sizeof(*server), GFP_KERNEL);
-	struct file_system_type *type = get_fs_type(TAG);
 	struct mock_device *mock;
 
 	KUNIT_ASSERT_NOT_NULL(test, server);
-	KUNIT_ASSERT_NOT_NULL(test, type);
-	module_put(type->owner);
 	server->hold = true;
 	init_waitqueue_head(&server->changed);
-	mock = mock_new(test, VIRTIO_ID_FS);
-	strscpy_pad(mock->config.tag, TAG);
-	mock->ring_size = ring_size;
-	mock->private = server;
-	mock->handler = server_serve;
-	mock_plug(mock);
-	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
-	server->mnt = kern_mount(type);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, server->mnt);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action(test, server_unmount, server));
+	mock = suite_device(test, server_serve, server, ring_size);
+	server->mnt = suite_mount(mock);
 	return mock;
 }
 
-static int caller_run(void *data)
+static int statfs_of(struct caller *caller)
 {
-	struct caller *caller = data;
 	struct path path = {
 		.mnt = caller->mnt,
 		.dentry = caller->mnt->mnt_root,
 	};
 	struct kstatfs kstatfs;
 
-	allow_signal(SIGUSR1);
-	allow_signal(SIGKILL);
-	caller->result = vfs_statfs(&path, &kstatfs);
-	flush_signals(current);
-	complete(&caller->left);
-	while (!kthread_should_stop())
-		schedule_timeout_interruptible(1);
-	return 0;
+	return vfs_statfs(&path, &kstatfs);
 }
 
 /* Returns when the server has the request, if it keeps it and the ring has room */
@@ -243,10 +152,7 @@ static void call(struct mock_device *mock, struct caller *caller)
 	struct server *server = server_of(mock);
 	unsigned int before = READ_ONCE(server->nr_statfs);
 
-	init_completion(&caller->left);
-	caller->mnt = server->mnt;
-	caller->task = kthread_run(caller_run, caller, "virtiofs-caller");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(mock->test, caller->task);
+	suite_call(mock, caller, server->mnt, statfs_of);
 	if (server->hold && before < mock->ring_size)
 		wait_event_timeout(server->changed,
 				   READ_ONCE(server->nr_statfs) > before,
@@ -298,19 +204,8 @@ static void expect_interrupts(struct mock_device *mock, unsigned int nr)
 static void answer(struct mock_device *mock, unsigned int nr, int error)
 {
 	struct held *held = &server_of(mock)->statfs[nr];
-	s64 len = reply_statfs(&held->chain, held->unique, error);
 
-	mock_answer(mock, held->index, held->chain.head, len);
-}
-
-static void expect_result(struct mock_device *mock, struct caller *caller,
-			  int result)
-{
-	KUNIT_EXPECT_NE(mock->test, 0,
-			wait_for_completion_timeout(&caller->left,
-						    MOCK_PATIENCE));
-	kthread_stop(caller->task);
-	KUNIT_EXPECT_EQ(mock->test, result, caller->result);
+	suite_answer(mock, held, reply_statfs(&held->chain, held->in.unique, error));
 }
 
 static struct caller *new_callers(struct kunit *test)
@@ -335,15 +230,15 @@ static void interrupt_wire_format(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, HIPRIO, server->interrupt.index);
 	KUNIT_EXPECT_EQ(test, sizeof(*wire), server->wire_len);
 	KUNIT_EXPECT_EQ(test, sizeof(*wire), wire->in.len);
-	KUNIT_EXPECT_EQ(test, server->statfs[0].unique | 1, wire->in.unique);
-	KUNIT_EXPECT_EQ(test, 0, server->statfs[0].unique & 1);
+	KUNIT_EXPECT_EQ(test, server->statfs[0].in.unique | 1, wire->in.unique);
+	KUNIT_EXPECT_EQ(test, 0, server->statfs[0].in.unique & 1);
 	KUNIT_EXPECT_EQ(test, 0, wire->in.nodeid);
-	KUNIT_EXPECT_EQ(test, server->statfs[0].unique, wire->arg.unique);
+	KUNIT_EXPECT_EQ(test, server->statfs[0].in.unique, wire->arg.unique);
 	KUNIT_EXPECT_EQ(test, 1, server->interrupt.chain.nr_in);
 	KUNIT_EXPECT_EQ(test, sizeof(struct fuse_out_header),
 			server->interrupt.chain.seg[server->interrupt.chain.nr_out].len);
 	answer(mock, 0, 0);
-	expect_result(mock, caller, 0);
+	suite_expect_result(mock, caller, 0);
 }
 
 static void honoured_interrupt_ends_the_call(struct kunit *test)
@@ -355,7 +250,7 @@ static void honoured_interrupt_ends_the_call(struct kunit *test)
 	signal_caller(mock, caller);
 	expect_interrupts(mock, 1);
 	answer(mock, 0, -EINTR);
-	expect_result(mock, caller, -EINTR);
+	suite_expect_result(mock, caller, -EINTR);
 }
 
 static void what_is_no_signal_is_not_told(struct kunit *test)
@@ -368,7 +263,7 @@ static void what_is_no_signal_is_not_told(struct kunit *test)
 	schedule_timeout_uninterruptible(HZ / 10);
 	expect_interrupts(mock, 0);
 	answer(mock, 0, 0);
-	expect_result(mock, caller, 0);
+	suite_expect_result(mock, caller, 0);
 }
 
 static void signal_after_a_disturbance_is_told(struct kunit *test)
@@ -381,7 +276,7 @@ static void signal_after_a_disturbance_is_told(struct kunit *test)
 	send_sig(SIGUSR1, caller->task, 1);
 	expect_interrupts(mock, 1);
 	answer(mock, 0, -EINTR);
-	expect_result(mock, caller, -EINTR);
+	suite_expect_result(mock, caller, -EINTR);
 }
 
 static void ignored_interrupt_is_not_repeated(struct kunit *test)
@@ -396,7 +291,7 @@ static void ignored_interrupt_is_not_repeated(struct kunit *test)
 	schedule_timeout_uninterruptible(HZ / 5);
 	expect_interrupts(mock, 1);
 	answer(mock, 0, 0);
-	expect_result(mock, caller, 0);
+	suite_expect_result(mock, caller, 0);
 }
 
 static void interrupt_is_repeated_when_asked_for(struct kunit *test)
@@ -412,7 +307,7 @@ static void interrupt_is_repeated_when_asked_for(struct kunit *test)
 			   MOCK_PATIENCE);
 	KUNIT_EXPECT_GT(test, server->nr_interrupts, 2);
 	answer(mock, 0, -EINTR);
-	expect_result(mock, caller, -EINTR);
+	suite_expect_result(mock, caller, -EINTR);
 }
 
 /* The device has a request and the INTERRUPT that its caller's signal has sent */
@@ -433,9 +328,9 @@ static void answer_interrupt(struct mock_device *mock, u64 later)
 {
 	struct server *server = server_of(mock);
 	struct held *held = &server->interrupt;
-	s64 len = reply_interrupt(server, &held->chain, held->unique + later);
 
-	mock_answer(mock, HIPRIO, held->chain.head, len);
+	suite_answer(mock, held, reply_interrupt(server, &held->chain,
+						 held->in.unique + later));
 }
 
 static void one_interrupt_at_a_time(struct kunit *test)
@@ -449,7 +344,7 @@ static void one_interrupt_at_a_time(struct kunit *test)
 	answer_interrupt(mock, 0);
 	expect_interrupts(mock, 2);
 	answer(mock, 0, 0);
-	expect_result(mock, caller, 0);
+	suite_expect_result(mock, caller, 0);
 	answer_interrupt(mock, 0);
 }
 
@@ -465,7 +360,7 @@ static void server_without_interrupts_is_not_asked_again(struct kunit *test)
 	signal_caller(mock, &callers[0]);
 	expect_interrupts(mock, 1);
 	answer(mock, 0, 0);
-	expect_result(mock, &callers[0], 0);
+	suite_expect_result(mock, &callers[0], 0);
 	/* The answer has come, and was taken note of */
 	virtiofs_vqs_drain(dev->vqs);
 
@@ -473,7 +368,7 @@ static void server_without_interrupts_is_not_asked_again(struct kunit *test)
 	signal_caller(mock, &callers[1]);
 	/* It can be killed as ever */
 	send_sig(SIGKILL, callers[1].task, 1);
-	expect_result(mock, &callers[1], -EINTR);
+	suite_expect_result(mock, &callers[1], -EINTR);
 	expect_interrupts(mock, 1);
 	answer(mock, 1, 0);
 }
@@ -487,14 +382,14 @@ static void reply_to_another_interrupt_means_nothing(struct kunit *test)
 	call_and_interrupt(mock, &callers[0], -ENOSYS);
 	answer_interrupt(mock, 2);
 	answer(mock, 0, 0);
-	expect_result(mock, &callers[0], 0);
+	suite_expect_result(mock, &callers[0], 0);
 
 	server->hold_interrupts = false;
 	call(mock, &callers[1]);
 	signal_caller(mock, &callers[1]);
 	expect_interrupts(mock, 2);
 	answer(mock, 1, 0);
-	expect_result(mock, &callers[1], 0);
+	suite_expect_result(mock, &callers[1], 0);
 }
 
 static void interrupt_waits_until_the_device_has_the_request(struct kunit *test)
@@ -515,14 +410,14 @@ static void interrupt_waits_until_the_device_has_the_request(struct kunit *test)
 	wait_event_timeout(server_of(mock)->changed,
 			   READ_ONCE(server_of(mock)->nr_statfs) == CALLERS,
 			   MOCK_PATIENCE);
-	KUNIT_EXPECT_EQ(test, server_of(mock)->statfs[CALLERS - 1].unique | 1,
-			server_of(mock)->interrupt.unique);
+	KUNIT_EXPECT_EQ(test, server_of(mock)->statfs[CALLERS - 1].in.unique | 1,
+			server_of(mock)->interrupt.in.unique);
 	answer(mock, CALLERS - 1, -EINTR);
-	expect_result(mock, last, -EINTR);
+	suite_expect_result(mock, last, -EINTR);
 	for (i = 0; i < CALLERS - 1; i++) {
 		if (i)
 			answer(mock, i, 0);
-		expect_result(mock, &callers[i], 0);
+		suite_expect_result(mock, &callers[i], 0);
 	}
 }
 
@@ -533,7 +428,7 @@ static void killed_caller_tells_the_device(struct kunit *test)
 
 	call(mock, caller);
 	send_sig(SIGKILL, caller->task, 1);
-	expect_result(mock, caller, -EINTR);
+	suite_expect_result(mock, caller, -EINTR);
 	expect_interrupts(mock, 1);
 	answer(mock, 0, -EINTR);
 }
@@ -547,7 +442,7 @@ static void device_is_asked_again_for_a_killed_caller(struct kunit *test)
 	server->verdict = -EAGAIN;
 	call(mock, caller);
 	send_sig(SIGKILL, caller->task, 1);
-	expect_result(mock, caller, -EINTR);
+	suite_expect_result(mock, caller, -EINTR);
 	wait_event_timeout(server->changed, READ_ONCE(server->nr_interrupts) > 2,
 			   MOCK_PATIENCE);
 	KUNIT_EXPECT_GT(test, server->nr_interrupts, 2);
@@ -565,9 +460,9 @@ static void unmount_does_not_ask_again(struct kunit *test)
 	server->verdict = -EAGAIN;
 	call(mock, caller);
 	send_sig(SIGKILL, caller->task, 1);
-	expect_result(mock, caller, -EINTR);
+	suite_expect_result(mock, caller, -EINTR);
 	since = jiffies;
-	kunit_release_action(test, server_unmount, server);
+	suite_unmount(mock, server->mnt);
 	/* The device is reset after half a minute without progress */
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, since + MOCK_PATIENCE));
 }
@@ -579,11 +474,11 @@ static void reply_before_that_to_the_interrupt(struct kunit *test)
 
 	call_and_interrupt(mock, caller, -EAGAIN);
 	answer(mock, 0, 0);
-	expect_result(mock, caller, 0);
+	suite_expect_result(mock, caller, 0);
 	answer_interrupt(mock, 0);
 	server_of(mock)->hold = false;
 	call(mock, caller);
-	expect_result(mock, caller, 0);
+	suite_expect_result(mock, caller, 0);
 	expect_interrupts(mock, 1);
 }
 
@@ -598,9 +493,9 @@ static void device_goes_with_an_interrupt_in_flight(struct kunit *test)
 	signal_caller(mock, &callers[0]);
 	expect_interrupts(mock, 1);
 	send_sig(SIGKILL, callers[1].task, 1);
-	expect_result(mock, &callers[1], -EINTR);
+	suite_expect_result(mock, &callers[1], -EINTR);
 	mock_unplug(mock);
-	expect_result(mock, &callers[0], -ECONNABORTED);
+	suite_expect_result(mock, &callers[0], -ECONNABORTED);
 }
 
 static void replies_race_with_signals(struct kunit *test)
@@ -618,7 +513,7 @@ static void replies_race_with_signals(struct kunit *test)
 		if (i & 1)
 			schedule_timeout_uninterruptible(i % 3);
 		answer(mock, 0, 0);
-		expect_result(mock, caller, 0);
+		suite_expect_result(mock, caller, 0);
 	}
 }
 

@@ -29,7 +29,7 @@ static void mount_fails_as_the_server_says(struct kunit *test)
 	struct server *server = server_of(mock);
 
 	server->init_error = -EPERM;
-	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EPERM), (void *)server_try_mount());
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EPERM), (void *)suite_try_mount());
 	server->init_error = 0;
 	expect_mount(mock);
 }
@@ -41,10 +41,10 @@ static void mount_fails_with_another_version(struct kunit *test)
 
 	server->init_major = FUSE_KERNEL_VERSION + 1;
 	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EPROTONOSUPPORT),
-			    (void *)server_try_mount());
+			    (void *)suite_try_mount());
 	server->init_major = FUSE_KERNEL_VERSION - 1;
 	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EPROTONOSUPPORT),
-			    (void *)server_try_mount());
+			    (void *)suite_try_mount());
 	server->init_major = 0;
 	expect_mount(mock);
 }
@@ -144,7 +144,7 @@ static void mount_after_an_abort_is_of_a_new_session(struct kunit *test)
 		old = server->mnt;
 		sb = old->mnt_sb;
 		sb->s_op->umount_begin(sb);
-		server->mnt = server_try_mount();
+		server->mnt = suite_try_mount();
 		if (IS_ERR(server->mnt) || statfs_with(mock, &truth))
 			lost++;
 		server_unmount(server);
@@ -162,7 +162,7 @@ static void device_is_not_mounted_in_the_middle_of_a_reset(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, virtio_device_reset_prepare(&mock->vdev));
 	resets = mock->resets;
-	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)server_try_mount());
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)suite_try_mount());
 	KUNIT_EXPECT_EQ(test, resets, mock->resets);
 	KUNIT_EXPECT_EQ(test, 0, virtio_device_reset_done(&mock->vdev));
 	expect_mount(mock);

@@ -196,7 +196,7 @@ static void device_that_does_not_come_back_is_tried_again(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, virtio_device_freeze(&mock->vdev));
 	mock->find_error = -ENOENT;
 	KUNIT_EXPECT_EQ(test, 0, virtio_device_restore(&mock->vdev));
-	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENOENT), (void *)server_try_mount());
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENOENT), (void *)suite_try_mount());
 	mock->find_error = 0;
 	server_mount(mock);
 	expect_truth(mock);

@@ -51,17 +51,6 @@ s64 server_reply(struct mock_chain *chain, u64 unique, const struct lie *lie)
 	return lie->used;
 }
 
-static int reply_unsupported(struct mock_chain *chain, u64 unique)
-{
-	struct fuse_out_header oh = {
-		.len = sizeof(oh),
-		.error = -EOPNOTSUPP,
-		.unique = unique,
-	};
-
-	return mock_write(chain, &oh, sizeof(oh));
-}
-
 static s64 server_hold(struct mock_device *mock, unsigned int index,
 		       struct mock_chain *chain)
 {
@@ -98,7 +87,7 @@ static s64 server_serve(struct mock_device *mock, unsigned int index,
 	case FUSE_DESTROY:
 		return 0;
 	default:
-		return reply_unsupported(chain, in.unique);
+		return suite_reply(chain, in.unique, -EOPNOTSUPP, NULL, 0);
 	}
 }
 
@@ -117,32 +106,13 @@ void server_statfs(struct work_struct *work)
 struct mock_device *served_device(struct kunit *test)
 {
 	struct server *server = kunit_kzalloc(test, sizeof(*server), GFP_KERNEL);
-	struct mock_device *mock;
 
 	KUNIT_ASSERT_NOT_NULL(test, server);
 	server->lie = &truth;
 	init_waitqueue_head(&server->changed);
 	init_completion(&server->left);
 	INIT_WORK(&server->statfs, server_statfs);
-	mock = mock_new(test, VIRTIO_ID_FS);
-	strscpy_pad(mock->config.tag, TAG);
-	mock->private = server;
-	mock->handler = server_serve;
-	mock_plug(mock);
-	KUNIT_ASSERT_TRUE(test, mock_is_bound(mock));
-	return mock;
-}
-
-struct vfsmount *server_try_mount(void)
-{
-	struct file_system_type *type = get_fs_type(TAG);
-	struct vfsmount *mnt;
-
-	if (!type)
-		return ERR_PTR(-ENODEV);
-	mnt = kern_mount(type);
-	module_put(type->owner);
-	return mnt;
+	return suite_device(test, server_serve, server, 0);
 }
 
 void server_unmount(void *data)
@@ -158,7 +128,7 @@ void server_mount(struct mock_device *mock)
 {
 	struct server *server = server_of(mock);
 
-	server->mnt = server_try_mount();
+	server->mnt = suite_try_mount();
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(mock->test, server->mnt);
 	KUNIT_ASSERT_EQ(mock->test, 0,
 			kunit_add_action(mock->test, server_unmount, server));
@@ -207,7 +177,7 @@ static void caller_mount(struct work_struct *work)
 {
 	struct server *server = container_of(work, struct server, statfs);
 
-	server->mnt = server_try_mount();
+	server->mnt = suite_try_mount();
 	server->result = PTR_ERR_OR_ZERO(server->mnt);
 }
 

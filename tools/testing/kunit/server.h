@@ -12,14 +12,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "mock.h"
-
-struct kunit;
-struct task_struct;
-struct vfsmount;
-
-/* What kern_mount() gives as the source is the name of the type */
-#define TAG		"virtiofs"
+#include "suite.h"
 
 /* What the server says of the file system */
 #define BLOCKS		123456
@@ -98,7 +91,6 @@ struct mock_device *served_device(struct kunit *test);
 s64 server_reply(struct mock_chain *chain, u64 unique, const struct lie *lie);
 void server_statfs(struct work_struct *work);
 void server_hold_statfs(struct mock_device *mock);
-struct vfsmount *server_try_mount(void);
 void server_mount(struct mock_device *mock);
 void server_unmount(void *server);
 int statfs_with(struct mock_device *mock, const struct lie *lie);

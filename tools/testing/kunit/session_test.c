@@ -44,13 +44,13 @@ static void mount_finds_the_tag_and_nothing_else(struct kunit *test)
 {
 	struct mock_device *mock;
 
-	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EINVAL), (void *)server_try_mount());
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EINVAL), (void *)suite_try_mount());
 	mock = served_device(test);
 	server_mount(mock);
 	expect_truth(mock);
 	server_unmount(server_of(mock));
 	mock_unplug(mock);
-	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EINVAL), (void *)server_try_mount());
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EINVAL), (void *)suite_try_mount());
 }
 
 static void device_can_be_mounted_again(struct kunit *test)
@@ -233,8 +233,8 @@ static void device_that_is_gone_is_not_mounted(struct kunit *test)
 	spin_unlock_irq(&mock->lock);
 	virtio_config_changed(&mock->vdev);
 	flush_work(&dev->vqs->check_work);
-	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)server_try_mount());
-	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)server_try_mount());
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)suite_try_mount());
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV), (void *)suite_try_mount());
 
 	/* It has come back */
 	mock->status = 0;
