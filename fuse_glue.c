@@ -165,8 +165,10 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	/* The mount that it was made for may end in the request's end */
 	if (!sync)
 		glue_set_mount(req, conn->fm);
-	if (!sync && req->args->user_pages)
+	if (!sync && req->args->user_pages) {
+		/* After the request has been counted: see virtiofs_abandon_killed() */
 		smp_store_release(&conn->direct, true);
+	}
 	if (unlikely(virtiofs_order_hold(conn, req))) {
 		virtiofs_watchdog_start(conn);
 		if (sync)

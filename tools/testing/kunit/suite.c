@@ -24,7 +24,7 @@ s64 suite_reply(struct mock_chain *chain, u64 unique, int error,
 	} *reply;
 	s64 written;
 
-	reply = kzalloc(sizeof(*reply), GFP_ATOMIC);
+	reply = kzalloc_obj(*reply, GFP_ATOMIC);
 	if (WARN_ON_ONCE(!reply || len > sizeof(reply->payload))) {
 		kfree(reply);
 		return 0;
