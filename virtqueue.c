@@ -459,7 +459,7 @@ static void vq_let_worker_poll(struct virtiofs_vq *vq)
 {
 	lockdep_assert_held(&vq->lock);
 
-	if (!vq->nr_in_ring || !READ_ONCE(vq->poll_ns) || vq_cpu_is_wanted() ||
+	if (vq->nr_in_ring != 1 || !READ_ONCE(vq->poll_ns) || vq_cpu_is_wanted() ||
 	    !hit_rate_allows(&vq->rate))
 		return;
 	WRITE_ONCE(vq->worker_polls, true);
@@ -905,13 +905,11 @@ static bool vq_work_batch(struct virtiofs_vq *vq)
 	return (failed || !list_empty(&batch)) && vq_complete(vq, &batch, true);
 }
 
-/* Returns false if there is nothing to poll for any more, or it was a miss */
-static bool vq_work_poll(struct virtiofs_vq *vq)
+/* Only for the only request: if several were taken one by one, each would wake a task */
+static void vq_work_poll(struct virtiofs_vq *vq)
 {
-	if (!list_empty_careful(&vq->used))
-		return true;
-	return !virtiofs_vq_is_idle(vq) &&
-	       vq_poll(vq, NULL, READ_ONCE(vq->poll_ns), &vq->rate);
+	if (list_empty_careful(&vq->used) && READ_ONCE(vq->nr_in_ring) == 1)
+		vq_poll(vq, NULL, READ_ONCE(vq->poll_ns), &vq->rate);
 }
 
 static void vq_work(struct work_struct *work)
@@ -919,9 +917,11 @@ static void vq_work(struct work_struct *work)
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	unsigned int rounds = VQ_ROUNDS;
 
+	if (READ_ONCE(vq->worker_polls)) {
+		vq_work_poll(vq);
+		WRITE_ONCE(vq->worker_polls, false);
+	}
 	do {
-		if (READ_ONCE(vq->worker_polls) && !vq_work_poll(vq))
-			WRITE_ONCE(vq->worker_polls, false);
 		if (!vq_work_batch(vq))
 			return;
 	} while (--rounds);

@@ -9,7 +9,7 @@
 
 #include "conn.h"
 
-/* For so many microseconds a worker may keep other work on its CPU waiting before each batch */
+/* For so many microseconds a worker may keep other work on its CPU waiting */
 #define POLL_WORKER_US_MAX	200
 
 /**
