@@ -341,8 +341,8 @@ static void vq_notify(struct virtiofs_vq *vq, bool notify)
  *
  * The holder of the lock has changed what is in the ring, and its waiters.  What reaps next
  * follows from that, and is decided here for all holders.  The device is notified without
- * the lock, since that may be a VM exit, and sleepers are woken without it, as they are about
- * to take it.
+ * the lock if the kernel allows, since that may be a VM exit, and sleepers are woken without
+ * it, as they are about to take it.
  *
  * Context: under the queue's lock.  Use guard(vq).
  */

@@ -493,11 +493,11 @@ void virtiofs_abandon_killed(struct work_struct *work)
 	bool direct = xchg(&conn->direct, false);
 	bool left;
 
-	/* A request counts before it sets this */
-	if (direct && glue_has_requests(conn->fc))
-		WRITE_ONCE(conn->direct, true);
 	if (!direct)
 		return;
+	/* A request counts before it sets this */
+	if (glue_has_requests(conn->fc))
+		WRITE_ONCE(conn->direct, true);
 	while (virtiofs_vqs_scan_backlog(vqs, abandon_find_waiting, &call) ||
 	       virtiofs_order_scan(conn, abandon_find_waiting, &call) ||
 	       virtiofs_vqs_scan(vqs, abandon_find_killed, &call)) {

@@ -193,8 +193,8 @@ enum virtiofs_vq_state {
  *	it.  Taken by the interrupt.
  * @dead: [R] submissions end with -ENOTCONN through the worker, and the ring is
  *	not touched any more.  Final: a device that starts again gets new queues.
- * @ring: [L] the virtqueue; gone when @dead.  Notified without the lock, but in an RCU
- *	section that has begun under it.
+ * @ring: [L] the virtqueue; gone when @dead.  Notified in an RCU section that has begun
+ *	under the lock, which is dropped first but on a real-time kernel.
  * @notify: [L] the device is notified when the lock is dropped; false without it
  * @in_ring: [L] bufs that the device owns, the oldest first
  * @nr_in_ring: [R] number of submissions that have them
