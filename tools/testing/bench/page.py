@@ -277,7 +277,8 @@ def instructions_part(results):
         each = {one: results.per_call(key, one, "instructions") for one in drivers}
         passed = results.median(key, "ours", "functions")
         rows.append([key[2], key[1], *(f"{each[one]:.0f}" for one in drivers),
-                     "" if passed is None else f"{passed:.0f}", *(f"{each['mainline'] / each[one]:.2f}" for one in ours)])
+                     "" if passed is None else f"{passed:.0f}",
+                     *(f"{each['mainline'] / each[one]:.2f}" for one in ours)])
         if key[1:] in plan.PLACES:
             places += places_part(results, key, drivers)
     rounds = len(results.numbers(keys[0], "ours", "instructions"))

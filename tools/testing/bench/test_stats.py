@@ -153,7 +153,6 @@ class Instructions(unittest.TestCase):
             "vmlinux.a:kernel/fork.o:0000 t two\n"),
             {"one": "fs/fuse", "two": "kernel or mm", "three": "arch/x86"})
 
-
     def test_functions_are_those_that_each_call_passes(self):
         record = {0: (9, 9), 0x1010: (10, 5), 0x1020: (2, 1), 0x1034: (7, 7), 0x1040: (5, 5)}
         self.assertEqual(instructions.functions(

@@ -294,18 +294,24 @@ static void ignored_interrupt_is_not_repeated(struct kunit *test)
 	suite_expect_result(mock, caller, 0);
 }
 
+static void expect_repeated(struct mock_device *mock)
+{
+	struct server *server = server_of(mock);
+
+	wait_event_timeout(server->changed, READ_ONCE(server->nr_interrupts) > 2,
+			   MOCK_PATIENCE);
+	KUNIT_EXPECT_GT(mock->test, server->nr_interrupts, 2);
+}
+
 static void interrupt_is_repeated_when_asked_for(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, 16);
 	struct caller *caller = new_callers(test);
-	struct server *server = server_of(mock);
 
-	server->verdict = -EAGAIN;
+	server_of(mock)->verdict = -EAGAIN;
 	call(mock, caller);
 	signal_caller(mock, caller);
-	wait_event_timeout(server->changed, READ_ONCE(server->nr_interrupts) > 2,
-			   MOCK_PATIENCE);
-	KUNIT_EXPECT_GT(test, server->nr_interrupts, 2);
+	expect_repeated(mock);
 	answer(mock, 0, -EINTR);
 	suite_expect_result(mock, caller, -EINTR);
 }
@@ -437,15 +443,12 @@ static void device_is_asked_again_for_a_killed_caller(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, 16);
 	struct caller *caller = new_callers(test);
-	struct server *server = server_of(mock);
 
-	server->verdict = -EAGAIN;
+	server_of(mock)->verdict = -EAGAIN;
 	call(mock, caller);
 	send_sig(SIGKILL, caller->task, 1);
 	suite_expect_result(mock, caller, -EINTR);
-	wait_event_timeout(server->changed, READ_ONCE(server->nr_interrupts) > 2,
-			   MOCK_PATIENCE);
-	KUNIT_EXPECT_GT(test, server->nr_interrupts, 2);
+	expect_repeated(mock);
 	answer(mock, 0, -EINTR);
 }
 

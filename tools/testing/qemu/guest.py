@@ -112,16 +112,17 @@ def accelerator(choice, kernel):
 @functools.cache
 def tsc_khz():
     """The rate of this CPU's clock, which emulated CPUs have as well."""
-    with mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC) as code:
+    with mmap.mmap(-1, mmap.PAGESIZE,
+                   prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC) as code:
         # rdtsc; shl $32, %rdx; or %rdx, %rax; ret
         code.write(bytes.fromhex("0f31 48c1e220 4809d0 c3"))
         page = ctypes.c_char.from_buffer(code)
         rdtsc = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(page))
-        begin = time.monotonic_ns(), rdtsc()
+        since, ticks = time.monotonic_ns(), rdtsc()
         time.sleep(0.5)
-        end_time, end_ticks = time.monotonic_ns(), rdtsc()
+        took, ticks = time.monotonic_ns() - since, rdtsc() - ticks
         del page
-    return (end_ticks - begin[1]) * 1000000 // (end_time - begin[0])
+    return ticks * 1000000 // took
 
 
 def end(process, patience=0):

@@ -103,6 +103,17 @@ killed_waiter()
 	wait $pid
 }
 
+# late FILE HOW: a lock of the open file 9 comes when the task is dead that has asked for it; HOW
+# another one has it until then
+late()
+{
+	hold "$1" "$2"
+	killed_waiter 9
+	kill $holder
+	wait $holder
+	sleep 2
+}
+
 # upgrading FILE: an open file has a read lock, as has that of $holder, and a child of $upgrader
 # waits for a write lock of it.
 upgrading()
@@ -158,22 +169,14 @@ handles()
 	host device myfs stall 0 >&2
 	exec 9</mnt/8
 	claim lock_is_shared flock -s 9
-	hold /mnt/8 -s
-	killed_waiter 9
-	kill $holder
-	wait $holder
-	sleep 2
+	late /mnt/8 -s
 	claim_refused lock_is_still_held '' flock -n -s /mnt/8 true
 	exec 9<&-
 	claim lock_is_gone_with_the_open_file soon flock -n -x /mnt/8 true
 
 	# ... and of one that had none before it
 	exec 9</mnt/7
-	hold /mnt/7 -x
-	killed_waiter 9
-	kill $holder
-	wait $holder
-	sleep 2
+	late /mnt/7 -x
 	claim_refused late_lock_comes '' flock -n -s /mnt/7 true
 	exec 9<&-
 	claim late_lock_is_gone_with_the_open_file soon flock -n -x /mnt/7 true
