@@ -167,7 +167,7 @@ static void vq_schedule(struct virtiofs_vq *vq)
 
 	if (vq->scheduled)
 		return;
-	WRITE_ONCE(vq->scheduled, true);
+	vq->scheduled = true;
 	queue_work(virtiofs_wq, &vq->work);
 }
 
@@ -237,8 +237,6 @@ static void vq_return_buf(struct virtiofs_vq *vq, struct virtiofs_buf *buf,
 	WRITE_ONCE(vq->nr_in_ring, vq->nr_in_ring - buf->nr);
 	vq->bytes_in += len;
 	if (!waiter) {
-		if (vq->worker_polls && vq->state == VQ_SCHEDULED)
-			vq->polled += buf->nr;
 		list_move_tail(&buf->node, &vq->used);
 		return;
 	}
@@ -454,18 +452,6 @@ static bool vq_attach(struct virtiofs_vq *vq, struct llist_node *link,
 	return poll;
 }
 
-/* Have the worker poll for a background request: its submitter may wait elsewhere */
-static void vq_let_worker_poll(struct virtiofs_vq *vq)
-{
-	lockdep_assert_held(&vq->lock);
-
-	if (vq->nr_in_ring != 1 || !READ_ONCE(vq->poll_ns) || vq_cpu_is_wanted() ||
-	    !hit_rate_allows(&vq->rate))
-		return;
-	WRITE_ONCE(vq->worker_polls, true);
-	vq_schedule(vq);
-}
-
 /* Returns true if the submitter polls */
 static bool vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		      struct virtiofs_waiter *waiter,
@@ -486,8 +472,6 @@ static bool vq_submit(struct virtiofs_vq *vq, struct virtiofs_fifo *fifo,
 		if (waiter)
 			return vq_attach(vq, link, waiter,
 					 idle && rate && hit_rate_allows(rate));
-		if (idle)
-			vq_let_worker_poll(vq);
 	}
 	return false;
 }
@@ -628,16 +612,6 @@ static void vq_give_back(struct virtiofs_vq *vq, unsigned int nr,
 	vq_fill(vq);
 }
 
-/* The worker goes on, or returns */
-static void vq_set_scheduled(struct virtiofs_vq *vq, bool scheduled)
-{
-	lockdep_assert_held(&vq->lock);
-
-	WRITE_ONCE(vq->scheduled, scheduled);
-	if (!scheduled)
-		WRITE_ONCE(vq->worker_polls, false);
-}
-
 /* Is there more for the worker than what it has just completed? */
 static bool vq_worker_goes_on(const struct virtiofs_vq *vq)
 {
@@ -669,7 +643,7 @@ static bool vq_complete(struct virtiofs_vq *vq, struct list_head *batch,
 		vq_give_back(vq, nr, batch);
 		if (by_worker) {
 			by_worker = vq_worker_goes_on(vq);
-			vq_set_scheduled(vq, by_worker);
+			vq->scheduled = by_worker;
 		}
 	}
 	return by_worker;
@@ -734,14 +708,6 @@ static void vq_try_reap(struct virtiofs_vq *vq)
 	virtiofs_vq_unlock(vq, flags);
 }
 
-/* What is polled for: the waiter's reply, or any for the worker */
-static bool vq_has_used(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter)
-{
-	/* What vq_return_buf() has written before is there */
-	return waiter ? smp_load_acquire(&waiter->used) :
-			!list_empty_careful(&vq->used);
-}
-
 /*
  * Poll for at most @ns, while no other task wants the CPU.  Returns
  * true for a hit.  One that took far too long counts as a miss, since the host had other use for
@@ -753,17 +719,18 @@ static bool vq_poll(struct virtiofs_vq *vq, struct virtiofs_waiter *waiter,
 	u64 since = ktime_get_ns(), took;
 	bool hit, goes_on = true;
 
-	while (!(hit = vq_has_used(vq, waiter)) && goes_on) {
+	/* What vq_return_buf() has written before is there then */
+	while (!(hit = smp_load_acquire(&waiter->used)) && goes_on) {
 		cpu_relax();
 		vq_try_reap(vq);
 		goes_on = vq_may_poll(vq, since + ns);
 	}
 	took = ktime_get_ns() - since;
 	/*
-	 * A signal or another task says nothing of the device; but a worker was woken for it.  A
-	 * request that has come meanwhile counts: where others do, it does not pay to begin.
+	 * A signal or another task says nothing of the device.  A request that has come meanwhile
+	 * counts: where others do, it does not pay to begin.
 	 */
-	if (hit || !waiter || !(vq_cpu_is_wanted() || signal_pending(current)))
+	if (hit || !(vq_cpu_is_wanted() || signal_pending(current)))
 		hit_rate_learn(rate, hit && took < 2 * ns);
 	trace_virtiofs_poll(vq->vqs->index, vq->name, hit, took);
 	return hit;
@@ -898,18 +865,11 @@ static bool vq_work_batch(struct virtiofs_vq *vq)
 		/* The device goes on while the batch is completed */
 		vq_fill(vq);
 		failed = vq->failed.first || (vq->dead && vq->backlog.first);
-		vq_set_scheduled(vq, failed || !list_empty(&batch));
+		vq->scheduled = failed || !list_empty(&batch);
 	}
 	if (unlikely(failed))
 		vq_complete_failed(vq);
 	return (failed || !list_empty(&batch)) && vq_complete(vq, &batch, true);
-}
-
-/* Only for the only request: if several were taken one by one, each would wake a task */
-static void vq_work_poll(struct virtiofs_vq *vq)
-{
-	if (list_empty_careful(&vq->used) && READ_ONCE(vq->nr_in_ring) == 1)
-		vq_poll(vq, NULL, READ_ONCE(vq->poll_ns), &vq->rate);
 }
 
 static void vq_work(struct work_struct *work)
@@ -917,10 +877,6 @@ static void vq_work(struct work_struct *work)
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
 	unsigned int rounds = VQ_ROUNDS;
 
-	if (READ_ONCE(vq->worker_polls)) {
-		vq_work_poll(vq);
-		WRITE_ONCE(vq->worker_polls, false);
-	}
 	do {
 		if (!vq_work_batch(vq))
 			return;

@@ -568,21 +568,6 @@ void virtiofs_vqs_reap(struct virtiofs_vqs *vqs)
 }
 
 /**
- * virtiofs_vqs_set_poll() - say how long workers poll for background requests
- * @vqs: the queues
- * @ns: a number of nanoseconds, or 0 to have them wait for the interrupt
- *
- * Context: any.
- */
-void virtiofs_vqs_set_poll(struct virtiofs_vqs *vqs, u64 ns)
-{
-	unsigned int i;
-
-	for (i = VIRTIOFS_VQ_REQUEST; i < vqs->nr; i++)
-		WRITE_ONCE(vqs->vq[i].poll_ns, ns);
-}
-
-/**
  * virtiofs_vq_oldest() - how long the device has the oldest submission of a queue
  * @vq: the queue
  *

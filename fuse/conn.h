@@ -186,7 +186,6 @@ void virtiofs_complete(struct glue_conn *conn, struct fuse_req *req);
 /* poll.c: replies that are polled for */
 bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
 			  struct fuse_req *req, struct virtiofs_waiter *waiter);
-void virtiofs_poll_set(struct glue_conn *conn, unsigned int us);
 
 /* interrupt.c: callers that have got a signal */
 int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req);

@@ -343,7 +343,7 @@ static int mount_fill_super(struct super_block *sb, struct fs_context *fsc)
 	if (err)
 		return err;
 	mount_set_limits(sb->s_bdi);
-	virtiofs_poll_set(conn, glue_context_of(fsc)->poll_us);
+	WRITE_ONCE(conn->poll_us, glue_context_of(fsc)->poll_us);
 	add_wait_queue(&glue_fiq(fm->fc)->waitq, &conn->abort_entry);
 	/* A reader that finds a mounted session finds all of it */
 	smp_store_release(&conn->session->conn, conn);
@@ -644,7 +644,7 @@ int virtiofs_mount_reconfigure(struct fs_context *fsc)
 	if (mount_is_given(ctx, GLUE_OPT_MAX_INODES))
 		virtiofs_inodes_set_max(conn->session, ctx->max_inodes);
 	if (mount_is_given(ctx, GLUE_OPT_POLL_US))
-		virtiofs_poll_set(conn, ctx->poll_us);
+		WRITE_ONCE(conn->poll_us, ctx->poll_us);
 	return 0;
 }
 

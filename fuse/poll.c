@@ -5,12 +5,7 @@
  * Knows the FUSE client's private structures.  Knows no virtio.
  */
 
-#include <linux/minmax.h>
-
 #include "conn.h"
-
-/* For so many microseconds a worker may keep other work on its CPU waiting */
-#define POLL_WORKER_US_MAX	200
 
 /**
  * virtiofs_poll_submit() - submit a request, and poll for its reply if that hits often
@@ -33,23 +28,6 @@ bool virtiofs_poll_submit(struct glue_conn *conn, struct virtiofs_vq *vq,
 		rate = &conn->poll[opcode];
 	return virtiofs_vq_submit_wait(vq, &glue_sub_of(req)->link, waiter, ns,
 				       rate);
-}
-
-/**
- * virtiofs_poll_set() - say how long to poll for a reply
- * @conn: the connection
- * @us: a number of microseconds, 0 not to poll
- *
- * Holds for callers that wait, and for the workers that complete background requests, but
- * a worker polls for POLL_WORKER_US_MAX at the longest.
- *
- * Context: any.
- */
-void virtiofs_poll_set(struct glue_conn *conn, unsigned int us)
-{
-	WRITE_ONCE(conn->poll_us, us);
-	us = min(us, POLL_WORKER_US_MAX);
-	virtiofs_vqs_set_poll(conn->session->vqs, (u64)us * NSEC_PER_USEC);
 }
 
 /**
@@ -76,6 +54,6 @@ int virtiofs_poll_set_us(struct virtiofs_session *session, unsigned int us)
 {
 	if (us > GLUE_POLL_US_MAX)
 		return -EINVAL;
-	virtiofs_poll_set(session->conn, us);
+	WRITE_ONCE(session->conn->poll_us, us);
 	return 0;
 }

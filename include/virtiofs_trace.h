@@ -137,7 +137,7 @@ TRACE_EVENT(virtiofs_kick,
 		  __get_str(queue), __entry->in_flight)
 );
 
-/* A task or worker has polled for a reply, with a hit or a miss */
+/* A task has polled for a reply, with a hit or a miss */
 TRACE_EVENT(virtiofs_poll,
 	TP_PROTO(int device, const char *queue, bool ended, u64 ns),
 	TP_ARGS(device, queue, ended, ns),

@@ -152,8 +152,7 @@ struct virtiofs_vqs_ops {
  * @requests: number of completed submissions
  * @in_flight: number of submissions that the device has
  * @backlog: number of submissions that wait to get there
- * @polled: number of requests that completed while their submitter polled for them, or the
- *	worker for a background request
+ * @polled: number of requests that completed while their submitter polled for them
  * @interrupts: number of interrupts
  * @kicks: number of notifications of the device
  * @bytes_out: number of bytes that the device was given to read
@@ -210,13 +209,10 @@ enum virtiofs_vq_state {
  *	with them whenever the lock is free
  * @poller: [L] the waiter that polls, or NULL; it has submitted into an empty ring
  * @nr_sleeping: [L] number of submissions in the ring whose submitters sleep
- * @scheduled: [R] @work is going to take the lock, and then reaps
+ * @scheduled: [L] @work is going to take the lock, and then reaps
  * @woken: [L] bufs of sleepers that are woken when the lock is dropped; empty without it
  * @work: completes what has no waiter and what failed, goes on with the backlog
- * @used: [R] bufs that the device has used, for the worker to complete
- * @worker_polls: [A] the worker polls before it reaps
- * @poll_ns: [A] how long, in nanoseconds, or 0
- * @rate: [A] hit rate of that
+ * @used: [L] bufs that the device has used, for the worker to complete
  * @flush: moves what is deferred to the backlog, pending while there is any
  * @timer: starts @work when the ring lacked memory to take a request
  * @polled: [L] see struct virtiofs_vq_stats, as for the following
@@ -226,7 +222,7 @@ enum virtiofs_vq_state {
  * @bytes_in: [L] the same
  *
  * I: init-only.  L: under @lock.  R: changed under @lock, and read without it where a value of
- * a moment ago does.  A: neither, each value is as good.
+ * a moment ago does.
  *
  * A submission is deferred, on the backlog, in the ring, its waiter's, on a batch of
  * the worker or on the list of failed ones, and completes exactly once.  Whether the ring is
@@ -264,9 +260,6 @@ struct virtiofs_vq {
 	/* Worker */
 	struct work_struct work;
 	struct list_head used;
-	bool worker_polls;
-	u64 poll_ns;
-	struct virtiofs_hit_rate rate;
 	struct delayed_work flush;
 	struct timer_list timer;
 
@@ -423,7 +416,6 @@ bool virtiofs_vqs_scan_backlog(struct virtiofs_vqs *vqs, virtiofs_scan_fn fn,
 bool virtiofs_vqs_has(struct virtiofs_vqs *vqs, struct llist_node *link,
 		      virtiofs_scan_fn fn, void *arg);
 void virtiofs_vqs_reap(struct virtiofs_vqs *vqs);
-void virtiofs_vqs_set_poll(struct virtiofs_vqs *vqs, u64 ns);
 u64 virtiofs_vq_oldest(struct virtiofs_vq *vq);
 u64 virtiofs_vqs_oldest(struct virtiofs_vqs *vqs);
 void virtiofs_vqs_drain(struct virtiofs_vqs *vqs);

@@ -100,7 +100,7 @@ def device_stats(test):
 @scenario("device-polls", ours=True)
 def device_polls(test):
     share = DeviceShare("myfs", test.directory(), queues=1, options=["--timeout", "3600"])
-    run(test, "device-polls", share, smp=2, images=("base", "load"))
+    run(test, "device-polls", share, smp=2)
 
 
 @scenario("device-together", ours=True)

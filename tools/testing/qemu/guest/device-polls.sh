@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Replies that the worker polls for while their caller sleeps, and for how long a task polls.
+# Which replies are polled for, and for how long.
 
 . /guest/lib.sh
 
@@ -36,12 +36,12 @@ direct()
 	dd if=/mnt/file of=/dev/null bs=4k count="$1" iflag=direct
 }
 
-# random NUMBER: pages that are read into the cache, one by one.
-random()
+# missing NUMBER: names that are not there, one by one.
+missing()
 {
-	echo 3 >/proc/sys/vm/drop_caches
-	fio --name=random --filename=/mnt/file --size=4M --io_size="$(($1 * 4))k" --bs=4k \
-		--rw=randread --ioengine=psync --fadvise_hint=random
+	for i in $(seq "$1"); do
+		[ ! -e "/mnt/missing$i" ] || return 1
+	done
 }
 
 # longest: how long it was polled for the reply to a write, which comes late, in nanoseconds:
@@ -66,22 +66,22 @@ mount -t tracefs tracefs $TRACING
 claim share_mounts mount_share
 claim file_is_written dd if=/dev/zero of=/mnt/file bs=1M count=4
 
-# Neither task nor worker polls
-poll_us 0
-during direct 200
-claim each_read_is_a_request test $requests -ge 200
-claim_equal no_reply_is_polled_for "$polled" 0
-claim each_comes_with_an_interrupt test $interrupts -ge $((requests * 9 / 10))
-
-# The worker does, as the caller sleeps, but only while no other task wants the CPU.
+# A request in the background is not, as its caller sleeps in the FUSE client
 poll_us 10000
 during direct 200
-claim replies_to_direct_reads_are_polled_for test $polled -gt 0
+claim each_read_is_a_request test $requests -ge 200
+claim no_read_is_polled_for test $polled -le $((requests - 200))
+claim each_read_comes_with_an_interrupt test $interrupts -ge 180
+
+# What a task waits for is, if that is allowed
+during missing 200
+claim each_lookup_is_a_request test $requests -ge 200
+claim replies_to_lookups_are_polled_for test $polled -gt 0
 claim they_need_no_interrupt test $interrupts -le $((requests - polled + 2))
-during random 200
-claim each_page_is_a_request test $requests -ge 150
-claim replies_for_the_cache_are_polled_for test $polled -gt 0
-claim nor_do_they_need_one test $interrupts -le $((requests - polled + 2))
+poll_us 0
+during missing 200
+claim_equal no_reply_is_polled_for "$polled" 0
+claim each_comes_with_an_interrupt test $interrupts -ge $((requests * 9 / 10))
 
 # For how long
 poll_us 100
