@@ -224,14 +224,14 @@ static bool order_hold(struct glue_conn *conn, struct fuse_req *req,
 	struct glue_orphan *orphan;
 	struct glue_uses uses;
 
+	lockdep_assert_held(&conn->lock);
+
 	order_find_uses(req, order_first_arg(req), &uses);
-	scoped_guard(spinlock, &conn->lock) {
-		list_for_each_entry(orphan, &conn->orphans, node) {
-			if (orphan == but || !order_holds(orphan, req, &uses))
-				continue;
-			fifo_push(&orphan->held, &glue_sub_of(req)->link);
-			return true;
-		}
+	list_for_each_entry(orphan, &conn->orphans, node) {
+		if (orphan == but || !order_holds(orphan, req, &uses))
+			continue;
+		fifo_push(&orphan->held, &glue_sub_of(req)->link);
+		return true;
 	}
 	return false;
 }
@@ -249,8 +249,14 @@ static bool order_hold(struct glue_conn *conn, struct fuse_req *req,
  */
 bool virtiofs_order_hold(struct glue_conn *conn, struct fuse_req *req)
 {
+	bool held = false;
+
 	/* A task that knows of the killed one's end sees the list as that has left it */
-	return !list_empty(&conn->orphans) && order_hold(conn, req, NULL);
+	if (unlikely(!list_empty(&conn->orphans))) {
+		scoped_guard(spinlock, &conn->lock)
+			held = order_hold(conn, req, NULL);
+	}
+	return held;
 }
 
 /* hiprio.c takes the FUSE client's links as they are */
@@ -397,16 +403,19 @@ void virtiofs_order_release(struct glue_orphan *orphan)
 {
 	struct glue_conn *conn = orphan->conn;
 	struct llist_node *link;
+	bool held;
 
 	for (;;) {
+		/* In one go, as a caller with a signal takes back what is held */
 		scoped_guard(spinlock, &conn->lock) {
 			link = fifo_pop(&orphan->held);
 			if (!link) {
 				orphan->returned = true;
 				return;
 			}
+			held = order_hold(conn, glue_req_of(link), orphan);
 		}
-		if (!order_hold(conn, glue_req_of(link), orphan))
+		if (!held)
 			virtiofs_vq_submit(virtiofs_vqs_pick(conn->session->vqs),
 					   link);
 	}
