@@ -250,6 +250,13 @@ static void abandon_cancelled(struct abandoned *call)
 	virtiofs_complete(call->conn, req);
 }
 
+/* Take the request back, if the device has not got it */
+static bool abandon_cancel(struct glue_conn *conn, struct fuse_req *req)
+{
+	return virtiofs_vqs_cancel(conn->session->vqs, &glue_sub_of(req)->link) ||
+	       virtiofs_order_cancel(conn, req);
+}
+
 static bool abandon_is_lock(struct fuse_req *req)
 {
 	return req->in.h.opcode == FUSE_SETLK || req->in.h.opcode == FUSE_SETLKW;
@@ -303,9 +310,7 @@ static bool abandon(struct abandoned *call)
 	struct fuse_req *req = call->req;
 	struct glue_orphan *orphan;
 
-	if (!abandon_is_giveback(req) &&
-	    (virtiofs_vqs_cancel(conn->session->vqs, &glue_sub_of(req)->link) ||
-	     virtiofs_order_cancel(conn, req))) {
+	if (!abandon_is_giveback(req) && abandon_cancel(conn, req)) {
 		abandon_cancelled(call);
 		return true;
 	}
@@ -361,9 +366,11 @@ void virtiofs_abandon_signalled(struct fuse_iqueue *fiq, struct fuse_req *req)
 {
 	struct glue_conn *conn = fiq->priv;
 	struct abandoned call = { .conn = conn, .req = req };
+	struct glue_uses uses;
 
-	/* A server would end the wait for a lock, but this one is held here */
-	if (abandon_is_lock(req) && virtiofs_order_cancel(conn, req)) {
+	/* A server would end the wait for a lock, but does not know of it yet */
+	virtiofs_order_uses(req, &uses);
+	if (uses.locks && abandon_cancel(conn, req)) {
 		abandon_cancelled(&call);
 		return;
 	}

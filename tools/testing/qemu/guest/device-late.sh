@@ -91,6 +91,23 @@ successor()
 	exec 9<&-
 }
 
+# unlocking FILE: a signal does not end an unlock, which nothing would do then
+unlocking()
+{
+	exec 9<"$1"
+	claim "$1: file_is_locked" flock -x 9
+	unread "$1" flock -u 9
+	# A signal after a second
+	flock -w 1 -u 9 &
+	pid=$!
+	claim "$1: next_unlock_waits" soon grep -q '^73 ' /proc/$pid/syscall
+	sleep 3
+	claim "$1: it_still_does_after_a_signal" soon grep -q '^73 ' /proc/$pid/syscall
+	host device myfs resume "$queue" >&2
+	claim "$1: file_is_unlocked" wait $pid
+	exec 9<&-
+}
+
 # killed_waiter FD: a task is killed that waits for a lock of an open file of this one
 killed_waiter()
 {
@@ -219,6 +236,7 @@ handles()
 
 	successor /mnt/12 -u
 	successor /mnt/13 -s
+	unlocking /mnt/14
 }
 
 claim driver_loads load
