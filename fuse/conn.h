@@ -35,7 +35,7 @@ struct glue_orphan;
  *	than the connection does; init-only
  * @init_error: result of FUSE_INIT, or -EINPROGRESS
  * @init_major: version of the protocol that the server speaks, if it has said
- * @closed: FORGETs and late INTERRUPTs are of no use any more; set once
+ * @closed: FORGETs are of no use any more; set once
  * @no_interrupt: the server knows no INTERRUPT; set once
  * @timeout: seconds that the device has to complete a request, or 0
  * @poll_us: how long to poll for a reply before sleeping, in microseconds
@@ -55,13 +55,14 @@ struct glue_orphan;
  *	@watch alone
  * @blocked_since: when @watch first saw that, in nanoseconds of ktime_get_ns()
  * @watchdog: kills the queues when the end of the session makes no progress
- * @completed: number of requests that were complete when @watchdog last ran
+ * @progress: number of requests but INTERRUPTs that were complete when @watchdog last ran
  * @stalled: how often it was the same
  * @stuck: number of requests that were complete when a task that exits lost its
  *	patience, or U64_MAX
  * @orphans: requests whose callers are gone, under @lock
  * @nr_orphans: number of those whose last work is not done
  * @interrupts: INTERRUPTs that are due though their callers are gone, under @lock
+ * @nr_interrupts: number of INTERRUPTs that are complete, changed under @lock
  * @completions: those that were left to workers
  * @lock: protects the INTERRUPTs of all requests, and orphans.  Taken under the
  *	FUSE client's locks; no queue's lock is taken under it.
@@ -93,12 +94,13 @@ struct glue_conn {
 	u64 blocked;
 	u64 blocked_since;
 	struct delayed_work watchdog;
-	u64 completed;
+	u64 progress;
 	unsigned int stalled;
 	u64 stuck;
 	struct list_head orphans;
 	atomic_t nr_orphans;
 	struct list_head interrupts;
+	u64 nr_interrupts;
 	struct glue_completions __percpu *completions;
 	spinlock_t lock; /* of INTERRUPTs and orphans */
 };

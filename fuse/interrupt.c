@@ -80,6 +80,7 @@ static void interrupt_done(struct virtiofs_interrupt *hiprio, int error)
 		WRITE_ONCE(conn->no_interrupt, true);
 
 	spin_lock(&conn->lock);
+	WRITE_ONCE(conn->nr_interrupts, conn->nr_interrupts + 1);
 	WRITE_ONCE(intr->state, error == -EAGAIN ? GLUE_DUE : GLUE_DONE);
 	if (intr->req)
 		wake_up(&intr->req->waitq);
@@ -240,7 +241,7 @@ int virtiofs_interrupt_wait(struct glue_conn *conn, struct fuse_req *req)
  * @conn: the connection
  *
  * What a killed caller has left to the device may keep others waiting: a lock, the handle of a
- * file.  Once the session ends that goes by itself, or with the device's reset.
+ * file, the end of the session.
  *
  * Context: the watch.
  */
@@ -254,7 +255,7 @@ void virtiofs_interrupt_again(struct glue_conn *conn)
 	scoped_guard(spinlock, &conn->lock)
 		list_splice_init(&conn->interrupts, &due);
 	list_for_each_entry_safe(intr, next, &due, node) {
-		if (!READ_ONCE(conn->no_interrupt) && !READ_ONCE(conn->closed) &&
+		if (!READ_ONCE(conn->no_interrupt) &&
 		    virtiofs_vqs_scan(conn->session->vqs, interrupt_is_for, intr))
 			interrupt_send(intr);
 		else

@@ -501,6 +501,8 @@ static void mount_conn_destroy(struct fuse_mount *fm)
 	synchronize_rcu();
 	virtiofs_vqs_drain(conn->session->vqs);
 	virtiofs_orphan_wait(conn);
+	/* The watch has sent the last INTERRUPT for one by then */
+	synchronize_rcu();
 	/* Those that the FUSE client has kept back come when others are complete */
 	while (glue_has_requests(fm->fc)) {
 		schedule_timeout_uninterruptible(1);

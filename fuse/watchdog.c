@@ -166,19 +166,26 @@ static void watchdog_watch(struct work_struct *work)
 				   GLUE_WATCH_PERIOD);
 }
 
+/* An INTERRUPT is none, as a server may want to have it again and again */
+static u64 watchdog_progress(struct glue_conn *conn)
+{
+	return virtiofs_vqs_completed(conn->session->vqs) -
+	       READ_ONCE(conn->nr_interrupts);
+}
+
 static void watchdog_unmount(struct work_struct *work)
 {
 	struct glue_conn *conn = container_of(to_delayed_work(work),
 					      struct glue_conn, watchdog);
 	struct virtiofs_vqs *vqs = conn->session->vqs;
-	u64 completed;
+	u64 progress;
 
 	/* An interrupt may not come */
 	virtiofs_vqs_reap(vqs);
-	completed = virtiofs_vqs_completed(vqs);
-	if (completed != conn->completed)
+	progress = watchdog_progress(conn);
+	if (progress != conn->progress)
 		conn->stalled = 0;
-	conn->completed = completed;
+	conn->progress = progress;
 	if (++conn->stalled == GLUE_PATIENCE) {
 		pr_warn("virtiofs: %s: no answer during unmount, resetting the device\n",
 			conn->session->tag);
@@ -219,7 +226,7 @@ void virtiofs_watchdog_start(struct glue_conn *conn)
  */
 void virtiofs_watchdog_begin_unmount(struct glue_conn *conn)
 {
-	conn->completed = virtiofs_vqs_completed(conn->session->vqs);
+	conn->progress = watchdog_progress(conn);
 	conn->stalled = 0;
 	queue_delayed_work(virtiofs_glue_wq, &conn->watchdog,
 			   GLUE_WATCH_PERIOD);

@@ -452,8 +452,47 @@ static void device_is_asked_again_for_a_killed_caller(struct kunit *test)
 	answer(mock, 0, -EINTR);
 }
 
+/**
+ * struct answerer - a task that answers a request when the device was asked for it again
+ * @caller: the task
+ * @mock: the device
+ */
+struct answerer {
+	struct caller caller;
+	struct mock_device *mock;
+};
+
+static int answer_when_asked_again(struct caller *caller)
+{
+	struct answerer *answerer = container_of(caller, struct answerer, caller);
+
+	expect_repeated(answerer->mock);
+	answer(answerer->mock, 0, -EINTR);
+	return 0;
+}
+
+static void device_is_asked_again_during_unmount(struct kunit *test)
+{
+	struct mock_device *mock = mounted_device(test, 16);
+	struct caller *caller = new_callers(test);
+	struct answerer *answerer = kunit_kzalloc(test, sizeof(*answerer), GFP_KERNEL);
+	struct server *server = server_of(mock);
+	unsigned int resets = mock->resets;
+
+	KUNIT_ASSERT_NOT_NULL(test, answerer);
+	answerer->mock = mock;
+	server->verdict = -EAGAIN;
+	call(mock, caller);
+	send_sig(SIGKILL, caller->task, 1);
+	suite_expect_result(mock, caller, -EINTR);
+	suite_call(mock, &answerer->caller, server->mnt, answer_when_asked_again);
+	suite_unmount(mock, server->mnt);
+	suite_expect_result(mock, &answerer->caller, 0);
+	KUNIT_EXPECT_EQ(test, resets, mock->resets);
+}
+
 /* An INTERRUPT that it does not heed is no progress */
-static void unmount_does_not_ask_again(struct kunit *test)
+static void unmount_ends_though_the_device_wants_to_be_asked_again(struct kunit *test)
 {
 	struct mock_device *mock = mounted_device(test, 16);
 	struct caller *caller = new_callers(test);
@@ -533,7 +572,8 @@ static struct kunit_case interrupt_cases[] = {
 	KUNIT_CASE(interrupt_waits_until_the_device_has_the_request),
 	KUNIT_CASE(killed_caller_tells_the_device),
 	KUNIT_CASE_SLOW(device_is_asked_again_for_a_killed_caller),
-	KUNIT_CASE_SLOW(unmount_does_not_ask_again),
+	KUNIT_CASE_SLOW(device_is_asked_again_during_unmount),
+	KUNIT_CASE_SLOW(unmount_ends_though_the_device_wants_to_be_asked_again),
 	KUNIT_CASE(reply_before_that_to_the_interrupt),
 	KUNIT_CASE(device_goes_with_an_interrupt_in_flight),
 	KUNIT_CASE_SLOW(replies_race_with_signals),
