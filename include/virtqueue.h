@@ -173,7 +173,7 @@ struct virtiofs_vq_stats {
  * enum virtiofs_vq_state - what reaps next
  * @VQ_IDLE: none, as nothing is in the ring
  * @VQ_POLLED: the one task that polls, for its own request
- * @VQ_SCHEDULED: the worker
+ * @VQ_SCHEDULED: the worker, or a task that polls
  * @VQ_ARMED: the interrupt, as callbacks are on; in the other states they are off
  */
 enum virtiofs_vq_state {
