@@ -167,7 +167,7 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 		glue_set_mount(req, conn->fm);
 	if (!sync && req->args->user_pages) {
 		/* After the request has been counted: see virtiofs_abandon_killed() */
-		smp_store_release(&conn->direct, true);
+		smp_store_release(&conn->direct, 1);
 	}
 	if (unlikely(virtiofs_order_hold(conn, req))) {
 		virtiofs_watchdog_start(conn);

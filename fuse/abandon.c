@@ -497,14 +497,14 @@ void virtiofs_abandon_killed(struct work_struct *work)
 	struct virtiofs_vqs *vqs = conn->session->vqs;
 	struct abandoned call = { .conn = conn };
 	/* Without it a long backlog is not worth a scan */
-	bool direct = xchg(&conn->direct, false);
+	bool direct = xchg(&conn->direct, 0);
 	bool left;
 
 	if (!direct)
 		return;
 	/* A request counts before it sets this */
 	if (glue_has_requests(conn->fc))
-		WRITE_ONCE(conn->direct, true);
+		WRITE_ONCE(conn->direct, 1);
 	while (virtiofs_vqs_scan_backlog(vqs, abandon_find_waiting, &call) ||
 	       virtiofs_order_scan(conn, abandon_find_waiting, &call) ||
 	       virtiofs_vqs_scan(vqs, abandon_find_killed, &call)) {

@@ -88,7 +88,7 @@ struct glue_conn {
 	struct wait_queue_entry abort_entry;
 	struct delayed_work watch;
 	struct work_struct abandon;
-	bool direct;
+	unsigned int direct;
 	unsigned int age;
 	bool slow;
 	u64 blocked;
