@@ -31,9 +31,6 @@
 #define VQ_BUFS_MAX		256U
 #define VQ_DESCRIPTORS_MAX	1024U
 
-/* So many batches the worker completes before other work on its CPU has its turn */
-#define VQ_ROUNDS	8
-
 /* A section lies in one memory region of the host: regions are plugged by sections */
 static unsigned long sgl_section_end(unsigned long pfn)
 {
@@ -875,14 +872,10 @@ static bool vq_work_batch(struct virtiofs_vq *vq)
 static void vq_work(struct work_struct *work)
 {
 	struct virtiofs_vq *vq = container_of(work, struct virtiofs_vq, work);
-	unsigned int rounds = VQ_ROUNDS;
 
-	do {
-		if (!vq_work_batch(vq))
-			return;
-	} while (--rounds);
-	/* Other work on this CPU has its turn */
-	queue_work(virtiofs_wq, work);
+	/* Other work on this CPU has its turn in between */
+	if (vq_work_batch(vq))
+		queue_work(virtiofs_wq, work);
 }
 
 /* There may be memory again */
