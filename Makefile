@@ -3,7 +3,8 @@ ifneq ($(KERNELRELEASE),)
 # The kbuild half; also the Makefile of fs/virtiofs in a kernel tree.
 
 # The FUSE client's private headers.  The user half says where they are when
-# it builds against a package of kernel headers, which comes without them.
+# it builds against a package of kernel headers, which comes without them: in a
+# tree of the kernel's source, or made from the kernel's BTF.
 VIRTIOFS_FUSE_SRC ?= $(srctree)/fs/fuse
 
 # What this kernel has is looked up in its sources, since distributions bring
@@ -50,16 +51,36 @@ virtiofs-$(CONFIG_VIRTIO_FS_KUNIT_TEST) += $(if $(CONFIG_BLOCK),$(kunit-objs),\
 CFLAGS_$(kunit)/undo_test.o := -I$(src)/fuse
 CFLAGS_$(kunit)/plug_test.o := -I$(src)/fuse
 
+# Out of a kernel tree
+ifneq ($(KBUILD_EXTMOD),)
+
+CFLAGS_virtio_fs.o := $(if $(VIRTIOFS_VERSION),-DVIRTIOFS_VERSION=\"$(VIRTIOFS_VERSION)\")
+
+# The headers were made from the kernel's BTF: is it the one that runs?
+ifneq ($(wildcard $(VIRTIOFS_FUSE_SRC)/fuse_btf.h),)
+ccflags-y += -DVIRTIOFS_BTF
+CFLAGS_fuse/btf.o := $(glue-cflags)
+virtiofs-y += fuse/btf.o
+endif
+
+endif # KBUILD_EXTMOD
+
 else # the user half
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-# The kernel's source is next to what was built of it, or has to be given.
-source := $(or $(KSRC),$(patsubst %/fs/fuse/fuse_i.h,%,$(firstword $(wildcard \
-	$(addsuffix /fs/fuse/fuse_i.h,$(KDIR) $(KDIR)/source)))))
+# The kernel's source is next to what was built of it, or given.  Else what is needed of it is
+# made from the kernel's BTF.
+source := $(or $(KSRC),$(if $(BTF),,$(patsubst %/fs/fuse/fuse_i.h,%,$(firstword $(wildcard \
+	$(addsuffix /fs/fuse/fuse_i.h,$(KDIR) $(KDIR)/source))))))
+release = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+fuse-headers = $(if $(source),$(abspath $(source))/fs/fuse,$(CURDIR)/out/btf/$(release))
+VERSION ?= $(shell git log -1 --format=%cd --date=format:0.%Y%m%d.%H%M%S 2>/dev/null)
+# The kernel's Makefile has a variable of this name.
+MAKEOVERRIDES := $(filter-out VERSION=%,$(MAKEOVERRIDES))
 
 ask-kernel = $(MAKE) -s --no-print-directory -C $(1)
-kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) VIRTIOFS_FUSE_SRC=$(abspath $(source))/fs/fuse
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) VIRTIOFS_FUSE_SRC=$(fuse-headers) VIRTIOFS_VERSION=$(firstword $(VERSION))
 testing := tools/testing
 die = die() { echo "error: $$*" >&2; exit 1; }
 
@@ -92,8 +113,10 @@ help:
 	@echo 'MINUTES=N          how long (soak; check ONLY=killing)'
 	@echo 'ROUNDS=N FILES=N   how often, on how many source files (bench); KEEP=1 keeps the page'
 	@echo 'KDIR=DIR           kernel to build for, as /lib/modules/*/build (modules)'
+	@echo 'BTF=FILE           vmlinux of that kernel, or another file with its BTF, if neither'
+	@echo '                   the headers package nor the kernel has that (modules)'
 	@echo 'KSRC=DIR           source of that kernel (modules, intree, intree-patch, series)'
-	@echo 'VERSION=1.2        version of the package (deb)'
+	@echo 'VERSION=1.2        version of the module (modules) and of the package (deb)'
 
 modules: kernel-fits
 	$(kbuild) modules
@@ -106,11 +129,20 @@ modules_install: kernel-fits
 
 # A module that was built with other private structures than the kernel's FUSE
 # client would load, and then corrupt memory.
-kernel-fits: kernel-takes-module
+kernel-fits: $(if $(source),source-fits,btf-fits)
+
+btf-fits: kernel-takes-module
+	@$(die); \
+	command -v python3 >/dev/null || die "there is no python3"; \
+	! [ -e $(KDIR)/vmlinux ] || ! grep -q '^CONFIG_DEBUG_INFO_BTF_MODULES=y' $(KDIR)/include/config/auto.conf || \
+		command -v pahole >/dev/null || die "this kernel's modules are made with pahole, which is not installed"
+	@python3 -B tools/btf/fuse_header.py $(addprefix --btf ,$(BTF)) $(KDIR) $(fuse-headers)
+
+source-fits: kernel-takes-module
 	@$(die); \
 	version=$$($(call ask-kernel,$(KDIR)) kernelversion); \
 	[ -r "$(source)/fs/fuse/fuse_i.h" ] || \
-		die "fs/fuse/fuse_i.h is not in $(or $(KSRC),$(KDIR)): give KSRC=DIR, the source of Linux $$version"; \
+		die "fs/fuse/fuse_i.h is not in $(KSRC): give KSRC=DIR, the source of Linux $$version"; \
 	source=$$($(call ask-kernel,$(source)) kernelversion); \
 	[ "$$source" = "$$version" ] || \
 		die "$(source) is the source of Linux $$source, but the kernel in $(KDIR) is $$version"
@@ -128,7 +160,7 @@ kernel-takes-module:
 		die "the kernel in $(KDIR) has a virtiofs built in (CONFIG_VIRTIO_FS=y) and can load no other"
 
 clean:
-	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o fuse/*.o fuse/.*.cmd .tmp_versions modules.order Module.symvers
+	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.o fuse/*.o fuse/.*.cmd .tmp_versions modules.order Module.symvers out/btf
 	rm -f $(testing)/kunit/*.o $(testing)/kunit/.*.cmd
 
 demo shell check kunit fuzz soak:
@@ -155,7 +187,7 @@ intree-patch:
 series:
 	@$(testing)/intree.sh --series "$(KSRC)" out/series
 
-.PHONY: help modules modules_install kernel-fits kernel-takes-module clean demo shell check kunit fuzz \
+.PHONY: help modules modules_install kernel-fits source-fits btf-fits kernel-takes-module clean demo shell check kunit fuzz \
 	soak bench lint distclean deb intree intree-patch series
 
 endif

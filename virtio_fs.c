@@ -548,6 +548,9 @@ static int __init virtiofs_init(void)
 {
 	int err;
 
+	err = virtiofs_btf_check();
+	if (err)
+		return err;
 	/* First, because this tells whether the name is free */
 	err = register_filesystem(&virtiofs_type);
 	if (err) {
@@ -592,4 +595,5 @@ static void __exit virtiofs_exit(void)
 module_exit(virtiofs_exit);
 
 MODULE_DESCRIPTION("Virtio file system driver");
+MODULE_VERSION(VIRTIOFS_VERSION);
 MODULE_LICENSE("GPL");

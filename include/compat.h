@@ -11,6 +11,11 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+/* In a kernel tree there is none but the kernel's */
+#ifndef VIRTIOFS_VERSION
+#define VIRTIOFS_VERSION	"unversioned"
+#endif
+
 #ifdef VIRTIOFS_HAVE_GROUP_CPUS_NUMMASKS
 static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 {

@@ -62,6 +62,16 @@ unsigned long virtiofs_inodes_max(struct virtiofs_session *session);
 int virtiofs_inodes_set_max(struct virtiofs_session *session, unsigned int max);
 void virtiofs_inodes_prune(struct virtiofs_session *session);
 
+/* Where the kernel's source was at hand, its version was compared with the kernel's */
+#ifdef VIRTIOFS_BTF
+int virtiofs_btf_check(void);
+#else
+static inline int virtiofs_btf_check(void)
+{
+	return 0;
+}
+#endif
+
 int virtiofs_complete_init(void);
 void virtiofs_complete_exit(void);
 

@@ -93,7 +93,7 @@ sources()
 kbuild_half()
 {
 	printf '# SPDX-License-Identifier: GPL-2.0\n#\n# The virtio-fs driver\n\n'
-	sed '1,/^# The kbuild half/d; /^else # the user half/,$d' "$TOP/Makefile" |
+	sed '1,/^# The kbuild half/d; /^# Out of a kernel tree/,$d' "$TOP/Makefile" |
 		sed -e '1{/^$/d}' \
 			-e 's/^obj-\$(if .*) += /obj-$(CONFIG_VIRTIO_FS) += /' |
 		sed -e '$!b' -e '/^$/d'
@@ -101,7 +101,7 @@ kbuild_half()
 
 install_driver()
 {
-	local tree=$1 scratch
+	local tree=$1 scratch fuse
 
 	scratch=$(mktemp -d)
 	kbuild_half >"$scratch/Makefile"
@@ -109,7 +109,9 @@ install_driver()
 		die "the kbuild half of the Makefile is not as expected"
 	sources "$tree/fs/virtiofs" "$TOP"/*.c "$TOP/Kconfig" "$scratch/Makefile"
 	sources "$tree/fs/virtiofs/include" "$TOP"/include/*.h
-	sources "$tree/fs/virtiofs/fuse" "$TOP"/fuse/*.[ch]
+	# For kernels that are not built with the driver
+	mapfile -t fuse < <(printf '%s\n' "$TOP"/fuse/*.[ch] | grep -v '/btf\.c$')
+	sources "$tree/fs/virtiofs/fuse" "${fuse[@]}"
 	sources "$tree/fs/virtiofs/tests" "$TOP"/tools/testing/kunit/{.kunitconfig,*.c,*.h}
 	rm -r "$scratch"
 
