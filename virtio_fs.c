@@ -534,7 +534,8 @@ static int virtiofs_restore(struct virtio_device *vdev)
 }
 
 static struct virtio_driver virtiofs_driver = {
-	.driver.name = KBUILD_MODNAME,
+	/* Not that of the module, which may have another one */
+	.driver.name = "virtiofs",
 	.id_table = virtiofs_ids,
 	.probe = virtiofs_probe,
 	.remove = virtiofs_remove,
@@ -554,7 +555,7 @@ static int __init virtiofs_init(void)
 	/* First, because this tells whether the name is free */
 	err = register_filesystem(&virtiofs_type);
 	if (err) {
-		pr_err("virtiofs: this kernel has a virtiofs driver built in, which has to be configured out (CONFIG_VIRTIO_FS=n or =m) before a module can take its place\n");
+		pr_err("virtiofs: this kernel has a virtiofs driver built in; boot it with initcall_blacklist=virtio_fs_init to have a module take its place\n");
 		return err;
 	}
 	err = virtiofs_wq_init();

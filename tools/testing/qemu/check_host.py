@@ -89,9 +89,12 @@ def read_lines(path):
 
 def fake_tree(path, version, config=None, client=True):
     """As much of a kernel as is looked at before anything is built for it."""
-    write(path + "/Makefile", f"kernelversion:; @echo {version}\n")
+    major, _, minor = version.partition(".")
+    write(path + "/Makefile", f"VERSION = {major}\nkernelversion:; @echo $(VERSION).{minor}\n")
     if config is not None:
         write(path + "/include/config/auto.conf", config)
+        write(path + "/include/config/kernel.release", version + "\n")
+        write(path + "/include/uapi/linux/fuse.h")
     if client:
         write(path + "/fs/fuse/fuse_i.h")
     return path
@@ -112,15 +115,18 @@ def refusals_of_a_build(test):
                                 "without CONFIG_FUSE_FS"),
         "kernel_without_virtio": ([f"KDIR={tree('virtioless', '7.3.1', 'CONFIG_FUSE_FS=m')}"],
                                   "without CONFIG_VIRTIO"),
-        "kernel_with_virtiofs_built_in": (
-            [f"KDIR={tree('builtin', '7.3.1', CONFIG.replace('_FS=m', '_FS=y'))}"],
-            "has a virtiofs built in"),
-        "kernel_without_source": ([f"KDIR={tree('headers', '7.3.1', CONFIG, client=False)}"],
-                                  "give KSRC=DIR, the source of Linux 7.3.1"),
+        "kernel_without_btf_or_source": (
+            [f"KDIR={tree('headers', '7.3.1', CONFIG, client=False)}"],
+            "no BTF of Linux 7.3.1 was found: give KSRC=DIR"),
+        "file_without_btf": ([f"KDIR={tree('other', '7.3.1', CONFIG, client=False)}",
+                              f"BTF={SOURCE}/Makefile"], "there is no BTF in"),
         "source_that_is_none": ([f"KDIR={good}", f"KSRC={test.work}/nothing"],
                                 "fs/fuse/fuse_i.h is not in"),
         "source_of_another_version": ([f"KDIR={good}", f"KSRC={older}"],
                                       "is the source of Linux 6.1.2, but the kernel in"),
+        "source_of_another_series": ([f"KDIR={good}", f"KSRC={tree('series', '6.3.1')}",
+                                      "VERSION=1.0"],
+                                     "is the source of Linux 6.3.1, but the kernel in"),
     }
 
 
