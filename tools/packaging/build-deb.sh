@@ -18,6 +18,8 @@ mkdir -p "$build"
 cd "$TOP"
 cp -r ./*.c fuse include Makefile Kconfig README.md Documentation tools/packaging tools/virtiofs[-_]* \
 	"$build/"
+mkdir "$build/tools"
+cp -r tools/btf "$build/tools/"
 mv "$build/packaging/debian" "$build/debian"
 cat >"$build/debian/changelog" <<EOF
 virtiofs ($VERSION) unstable; urgency=medium

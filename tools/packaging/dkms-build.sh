@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What DKMS runs in a copy of the driver's sources: dkms-build.sh KERNEL-DIRECTORY
-# Finds the kernel's source and calls "make modules". Of the source only
-# the FUSE client's headers and the version are needed.
+# What DKMS runs in a copy of the driver's sources: dkms-build.sh KERNEL-DIRECTORY VERSION
+# Calls "make modules", if the kernel's BTF is at hand. Else it finds the kernel's source, of
+# which only the FUSE client's headers and the version are needed.
 
 set -euo pipefail
 
@@ -11,6 +11,7 @@ CONFIG=/etc/default/virtiofs-dkms
 SOURCES=/usr/src
 
 kdir=$1
+export VERSION=$2
 
 # unpack TARBALL: what is needed of it, as a tree of that name that tells its version.
 unpack()
@@ -51,6 +52,8 @@ make -s kernel-takes-module KDIR="$kdir"
 KSRC=
 # shellcheck disable=SC1090 # made by an administrator
 [ ! -r "$CONFIG" ] || . "$CONFIG"
+[ -n "$KSRC" ] || ! make -s kernel-fits KDIR="$kdir" ||
+	exec make -j"$(nproc)" modules KDIR="$kdir"
 version=$(make -s --no-print-directory -C "$kdir" kernelversion)
 series=$(cut -d . -f 1,2 <<<"${version%%-*}")
 source=$(find_source "$series")

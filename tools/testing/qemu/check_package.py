@@ -128,8 +128,6 @@ def refusals(test, one, deb):
     config = one.headers() + "/include/config/auto.conf"
     with open(config) as file:
         before = file.read()
-    write(config, before.replace("CONFIG_VIRTIO_FS=m", "CONFIG_VIRTIO_FS=y"))
-    refused("virtiofs_that_is_built_in", "has a virtiofs built in")
     write(config, before.replace("CONFIG_FUSE_FS=y", ""))
     refused("kernel_without_fuse", "without CONFIG_FUSE_FS")
     write(config, before)
@@ -151,6 +149,9 @@ def dkms(test):
                         ignore=shutil.ignore_patterns("build"))
 
     with system(test, "system") as one:
+        config = one.headers() + "/include/config/auto.conf"
+        with open(config) as file:
+            with_builtin = file.read().replace("CONFIG_VIRTIO_FS=m", "CONFIG_VIRTIO_FS=y")
         refusals(test, one, first)
         kernel_source(test, one)
         code, said = one.install(first)
@@ -180,6 +181,17 @@ def dkms(test):
                                             "usr/src/virtiofs-1.0", "usr/src/virtiofs-1.1")
                           if os.path.exists(f"{one.top}/{path}")], [])
         keep("removed")
+        write(config, with_builtin)
+        code, said = one.install(first)
+        test.claim("package_is_installed_where_a_virtiofs_is_built_in", not code, said)
+        name = one.run("modinfo", "-k", one.release, "-n", "fs-virtiofs")[1].strip()
+        test.claim("module_has_a_name_of_its_own_there", "/virtiofs_guest.ko" in name, name)
+        # As where they are removed first
+        shutil.move(one.headers(), one.headers() + ".gone")
+        code, said = one.run("dpkg", "--purge", PACKAGE)
+        test.claim("package_is_removed_without_headers", not code, said)
+        test.claim_equal("module_is_gone_as_well",
+                         one.run("find", f"/lib/modules/{one.release}", "-name", "virtiofs_guest*")[1], "")
     with open(states + ".cpio", "wb") as archive:
         names = subprocess.run(["find", "."], cwd=states, check=True, stdout=subprocess.PIPE)
         subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], cwd=states,
