@@ -26,6 +26,7 @@ import check_host
 import check_machine
 import check_package
 import check_scripts
+import check_stock
 import check_variants
 import guest
 import tap
@@ -34,7 +35,7 @@ from scenario import SCENARIOS, Test, scenario, tmpfs
 
 # These have scenarios of their own, and register them when they are imported.
 PARTS = (check_device, check_faults, check_host, check_machine, check_package, check_scripts,
-         check_variants)
+         check_stock, check_variants)
 
 DEBIAN = guest.CACHE + "/debian"
 GUEST_SCRIPTS = os.path.dirname(os.path.abspath(__file__)) + "/guest"
@@ -371,7 +372,8 @@ def chosen(args):
              if re.search(args.only, name) and not re.search(args.but, name)
              and not (needs.get("ours") and args.driver != "ours")]
     return [Test(name, kernel, args.driver) for kernel in args.kernels for name in names
-            if args.each or kernel == args.kernels[0] or not SCENARIOS[name][1].get("once")]
+            if (args.each or kernel == args.kernels[0] or not SCENARIOS[name][1].get("once"))
+            and (kernel.endswith("-stock") or not SCENARIOS[name][1].get("stock"))]
 
 
 def stop(*_):

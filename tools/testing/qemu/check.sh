@@ -5,6 +5,7 @@
 #   KERNELS="7.3 6.12"  the kernels to test on
 #   DEBUG=1             their debug builds (KASAN, lockdep, kmemleak)
 #   VARIANT=kcsan|rt    their builds with VARIANT.config: a few scenarios, unless ONLY says which
+#   VARIANT=stock       the same with Debian's own kernels
 #   INODES=N            inodes of the scenarios device-forgets and cache
 #   COUNT=N SEED=N      lies of the scenario device-fuzz, and what they begin with
 #   MINUTES=N           how long each of the scenarios soak and killing takes
@@ -20,6 +21,8 @@ DRIVER=${DRIVER:-ours}
 VARIANT=${VARIANT:-${DEBUG:+debug}}
 # What a variant is for that is neither plain nor debug.
 SMOKE='^(kunit|lifecycle|mounts|killing)$'
+# What is to be seen on kernels as Debian has them
+STOCK='^(btf|stock|lifecycle|mounts|submounts|selftests.*|hotplug|dead-daemon|device-(killed|late|timeout))$'
 names=()
 trees=()
 uml=()
@@ -27,6 +30,8 @@ uml=()
 need_root "make check"
 case $VARIANT in
 ""|debug) ;;
+stock)
+	ONLY=${ONLY:-$STOCK} ;;
 *)
 	need_variant "$VARIANT"
 	ONLY=${ONLY:-$SMOKE} ;;

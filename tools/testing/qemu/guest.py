@@ -315,6 +315,8 @@ class Guest:
                  "no_timer_check", "tsc=reliable", *self.clock(),
                  # So that the log still has its begin when the tests are over.
                  "log_buf_len=4M", *self.words]
+        if self.kernel.endswith("-stock") and self.driver == "ours":
+            words += ["initcall_blacklist=virtio_fs_init"]
         if self.machine == "microvm":
             # It has no other way to end.
             words += ["reboot=t", "off=reboot"]

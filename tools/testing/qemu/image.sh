@@ -148,10 +148,10 @@ make_kernel_part()
 	cp -a "$linux/install/lib/modules/$modules" "$dir/usr/lib/modules/"
 	rm -f "$dir/usr/lib/modules/$modules"/{build,source}
 	if [ "$driver" = ours ]; then
-		install -D -m 644 "/cache/module/$1/virtiofs.ko" \
-			"$dir/usr/lib/modules/$modules/updates/virtiofs.ko"
-		install -D -m 644 "/cache/module/$1-kunit/virtiofs.ko" \
-			"$dir/kunit/virtiofs.ko"
+		install -D -m 644 -t "$dir/usr/lib/modules/$modules/updates" \
+			"/cache/module/$1"/virtiofs*.ko
+		[ ! -d "/cache/module/$1-kunit" ] ||
+			install -D -m 644 "/cache/module/$1-kunit"/virtiofs*.ko "$dir/kunit/virtiofs.ko"
 	fi
 	depmod -b "$dir" "$modules"
 	cp -a /src/tools/testing/qemu/guest "$dir/guest"
@@ -168,8 +168,10 @@ make_selftests()
 {
 	local out=/cache/selftests/$1 tree=/cache/linux/$1 ksft
 
-	# Those of the plain kernel are the same, and may be there.
-	[ ! -d "${tree%%-*}/usr/include/linux" ] || tree=${tree%%-*}
+	# Those of the plain kernel are the same, and may be there. A stock kernel has no tree.
+	if [ -d "${tree%%-*}/usr/include/linux" ] || [ ! -e "$tree/Makefile" ]; then
+		tree=${tree%%-*}
+	fi
 	ksft=$tree/tools/testing/selftests
 	[ -d "$tree/usr/include/linux" ] || make -s -C "$tree" headers
 	mkdir -p "$out"

@@ -6,6 +6,7 @@
 # may have a variable for make in a line "# make: NAME=VALUE"; -intree is the
 # kernel of that name with this driver put into its tree and built in.
 # SERIES-uml is a source tree with this driver in it, for kunit.py to build.
+# SERIES-stock is Debian's own kernel, as its packages have it.
 # Each kernel has a source tree of its own, in which it is built.
 
 . "$(dirname "$0")/../root/lib.sh"
@@ -184,6 +185,65 @@ intree_kernel()
 	mark_done "kernel-$name" "$want"
 }
 
+# stock_release SERIES SUITE: the release of the suite's cloud kernel.
+stock_release()
+{
+	in_root apt-cache show "linux-headers-cloud-amd64/$2" |
+		sed -n "s/^Depends:.*linux-headers-\($1[^ ,]*\).*/\1/p" | head -n 1
+}
+
+# packages_of RELEASE: those of a stock kernel that there are, and what it makes BTF with. The test
+# kernels have none, and are configured without.
+packages_of()
+{
+	local base=${1%-cloud-amd64}
+
+	echo pahole
+	# As the library that is there wants it
+	in_root dpkg-query -W -f 'libdw1t64=${Version}\n' libelf1t64
+	in_root apt-cache pkgnames | grep -xF -e "linux-headers-$1" -e "linux-headers-$base-common" \
+		-e "linux-kbuild-$base" -e "linux-image-$1" -e "linux-binary-$1" -e "linux-modules-$1"
+}
+
+# unpack_stock NAME RELEASE PACKAGE...
+unpack_stock()
+{
+	local tree=/cache/linux/$1 release=$2
+
+	shift 2
+	in_root sh -euc "rm -rf $tree && mkdir -p $tree/debs $tree/root $tree/arch/x86/boot \
+			$tree/install/lib/modules && cd $tree/debs
+		apt-get -q download $*
+		for deb in *.deb; do
+			dpkg-deb -x \$deb ../root
+		done
+		rm -r ../debs
+		cd ..
+		cp root/boot/vmlinuz-$release arch/x86/boot/bzImage ||
+			cp root/usr/lib/modules/$release/vmlinuz arch/x86/boot/bzImage
+		mv root/usr/lib/modules/$release install/lib/modules/"
+}
+
+# stock_kernel NAME SERIES: what is made for other kernels is unpacked for this one.
+stock_kernel()
+{
+	local name=$1 series=$2 suite release packages want
+
+	# The selftests are built with the interfaces of its source.
+	source_tree "$series" "$series"
+	suite=$(sed -n "s/^$series\t//p" "$HERE/kernels")
+	want=$(recipe <(declare -f stock_release packages_of unpack_stock; echo "$series $suite"))
+	is_done "kernel-$name" "$want" && return
+	in_root apt-get -q update >"$LOGS/apt-update.log" 2>&1 ||
+		warn "the lists of packages are old, as the mirror does not answer"
+	release=$(stock_release "$series" "$suite")
+	[ -n "$release" ] || die "Debian $suite has no kernel of Linux $series any more"
+	mapfile -t packages < <(packages_of "$release")
+	step "unpack-$name" "fetching Linux $release" unpack_stock "$name" "$release" "${packages[@]}" ||
+		die "Linux $release could not be fetched and unpacked; is the mirror in reach?"
+	mark_done "kernel-$name" "$want"
+}
+
 one()
 {
 	local name=$1 base=${1%-intree} series=${1%%-*} variant
@@ -197,6 +257,9 @@ one()
 	uml)
 		source_tree "$series" "$name"
 		"$TOP/tools/testing/intree.sh" "$LINUX/$name"
+		return ;;
+	stock)
+		stock_kernel "$name" "$series"
 		return ;;
 	?*)
 		need_variant "$variant"

@@ -20,14 +20,15 @@ need_kernel()
 		die "unknown KERNEL=$1 (known: $(xargs <<<"$known"))"
 }
 
-# need_variant VARIANT: what kernel.config can be added to
+# need_variant VARIANT: what kernel.config can be added to, or "stock"
 need_variant()
 {
 	case $1 in
+	stock) ;;
 	kernel|32bit|*/*) false ;;
 	*) [ -f "$HERE/$1.config" ] ;;
 	esac || die "unknown VARIANT=$1 (known: $(find "$HERE" -name '*.config' -printf '%f\n' |
-		sed -n '/^kernel\|^32bit/!s/\.config$//p' | sort | xargs))"
+		sed -n '/^kernel\|^32bit/!s/\.config$//p' | sort | xargs) stock)"
 }
 
 # need_directory DIR

@@ -18,7 +18,8 @@ SCENARIOS = {}
 
 def scenario(name, **needs):
     """Registers a scenario. needs: ours=True, if it says nothing of mainline's driver;
-    once=True, if one kernel is enough for what it says."""
+    once=True, if one kernel is enough for what it says; stock=True, if it is for kernels as
+    Debian has them."""
     def register(function):
         SCENARIOS[name] = (function, needs)
         return function

@@ -128,5 +128,5 @@ wait
 claim mount_without_device_unmounts timeout 60 umount /mnt
 claim other_share_has_seen_nothing_of_it other_goes_on unplugged
 claim other_share_unmounts umount /run/other
-claim driver_unloads rmmod virtiofs
+claim driver_unloads rmmod $module
 plan

@@ -72,8 +72,8 @@ claim random_lies_come_to_their_end rounds
 claim random_lies_were_told [ "$(host device myfs counter lies)" -ge $ROUNDS ]
 claim_equal share_is_served_after_all "$(find /mnt/dir -type f | wc -l)" 50
 claim share_unmounts umount /mnt
-claim driver_unloads rmmod virtiofs
-claim driver_loads_again modprobe virtiofs
+claim driver_unloads rmmod $module
+claim driver_loads_again modprobe $module
 claim share_mounts_with_it mount_share
 claim share_unmounts_again umount /mnt
 plan

@@ -68,7 +68,7 @@ claim lock_is_taken flock /run/again/1 true
 claim waiting_for_a_lock_is_no_fault host device myfs fault op=SETLKW hold
 claim share_unmounts umount /run/again
 
-echo 2 >/sys/module/virtiofs/parameters/timeout
+echo 2 >/sys/module/$module/parameters/timeout
 claim share_mounts_with_default mount -t virtiofs myfs /mnt
 claim mount_shows_the_default grep -q 'virtiofs .*timeout=2' /proc/mounts
 flock /mnt/1 true &
@@ -97,7 +97,7 @@ claim aborted_mount_unmounts umount /mnt
 host device myfs release >&2
 
 # One that is for all of the FUSE client's file systems, where it knows such.
-echo 0 >/sys/module/virtiofs/parameters/timeout
+echo 0 >/sys/module/$module/parameters/timeout
 limit=/proc/sys/fs/fuse/default_request_timeout
 if [ -e $limit ]; then
 	echo 15 >$limit

@@ -160,8 +160,12 @@ mount_share()
 	mount -t virtiofs "${1:-myfs}" "${2:-/mnt}"
 }
 
+# The driver's module has another name where the kernel has a virtiofs built in.
+module=virtiofs
+[ ! -e "/lib/modules/$(uname -r)/updates/virtiofs_guest.ko" ] || module=virtiofs_guest
+
 # load: the driver, unless the kernel has it built in.
 load()
 {
-	grep -qw virtiofs /proc/filesystems || modprobe virtiofs
+	grep -qw virtiofs /proc/filesystems || modprobe $module
 }
