@@ -54,15 +54,15 @@ space_needed()
 
 # prepare_kernels KERNEL...: makes what is missing of the test root and of
 # these kernels; to be called in a subshell, with which the lock on the cache
-# ends.
+# ends. What fails has said why; callers use it where errors end no shell.
 prepare_kernels()
 {
 	need_debian
 	need_space "$(space_needed "$@")"
 	export NEED_MIB=0
 	one_at_a_time
-	"$TOP/tools/testing/root/root.sh"
-	"$HERE/kernel.sh" "$@"
+	"$TOP/tools/testing/root/root.sh" || exit
+	"$HERE/kernel.sh" "$@" || exit
 }
 
 # For debug kernels the device is built to find its own faults, too.
@@ -80,7 +80,7 @@ prepare()
 	local SHARE=''
 
 	prepare_kernels "$@"
-	[ "${DRIVER:-ours}" = mainline ] || "$HERE/module.sh" "$@"
+	[ "${DRIVER:-ours}" = mainline ] || "$HERE/module.sh" "$@" || exit
 	step device "building the test device" build_device ||
 		die "the test device did not build"
 	"$HERE/image.sh" "$@"
