@@ -413,8 +413,7 @@ bool virtiofs_abandon_is_exiting(struct fuse_req *req)
  */
 void virtiofs_abandon_exiting(struct glue_conn *conn, struct fuse_req *req)
 {
-	u64 completed = virtiofs_vqs_completed(conn->session->vqs);
-	bool stuck = READ_ONCE(conn->stuck) == completed;
+	bool stuck = READ_ONCE(conn->stuck) == glue_progress(conn);
 
 	if (req->in.h.opcode == FUSE_DESTROY)
 		return;
@@ -422,7 +421,7 @@ void virtiofs_abandon_exiting(struct glue_conn *conn, struct fuse_req *req)
 			       stuck ? 0 : ABANDON_EXIT_PATIENCE))
 		return;
 	/* A task with many open files loses patience once, not for each */
-	WRITE_ONCE(conn->stuck, virtiofs_vqs_completed(conn->session->vqs));
+	WRITE_ONCE(conn->stuck, glue_progress(conn));
 	/* The request may be on its way to a queue */
 	while (!abandon_is_finished(req) && !abandon_own(conn, req) &&
 	       abandon_is_safe(conn, req))

@@ -57,7 +57,7 @@ struct glue_orphan;
  * @watchdog: kills the queues when the end of the session makes no progress
  * @progress: number of requests but INTERRUPTs that were complete when @watchdog last ran
  * @stalled: how often it was the same
- * @stuck: number of requests that were complete when a task that exits lost its
+ * @stuck: number of those that were complete when a task that exits lost its
  *	patience, or U64_MAX
  * @orphans: requests whose callers are gone, under @lock
  * @nr_orphans: number of those whose last work is not done
@@ -108,6 +108,13 @@ struct glue_conn {
 static inline struct glue_conn *glue_conn_of(struct fuse_conn *fc)
 {
 	return glue_fiq(fc)->priv;
+}
+
+/* How many requests are complete.  A server may want to have an INTERRUPT again and again. */
+static inline u64 glue_progress(struct glue_conn *conn)
+{
+	return virtiofs_vqs_completed(conn->session->vqs) -
+	       READ_ONCE(conn->nr_interrupts);
 }
 
 /* Most bytes that one request reads */

@@ -166,13 +166,6 @@ static void watchdog_watch(struct work_struct *work)
 				   GLUE_WATCH_PERIOD);
 }
 
-/* An INTERRUPT is none, as a server may want to have it again and again */
-static u64 watchdog_progress(struct glue_conn *conn)
-{
-	return virtiofs_vqs_completed(conn->session->vqs) -
-	       READ_ONCE(conn->nr_interrupts);
-}
-
 static void watchdog_unmount(struct work_struct *work)
 {
 	struct glue_conn *conn = container_of(to_delayed_work(work),
@@ -182,7 +175,7 @@ static void watchdog_unmount(struct work_struct *work)
 
 	/* An interrupt may not come */
 	virtiofs_vqs_reap(vqs);
-	progress = watchdog_progress(conn);
+	progress = glue_progress(conn);
 	if (progress != conn->progress)
 		conn->stalled = 0;
 	conn->progress = progress;
@@ -226,7 +219,7 @@ void virtiofs_watchdog_start(struct glue_conn *conn)
  */
 void virtiofs_watchdog_begin_unmount(struct glue_conn *conn)
 {
-	conn->progress = watchdog_progress(conn);
+	conn->progress = glue_progress(conn);
 	conn->stalled = 0;
 	queue_delayed_work(virtiofs_glue_wq, &conn->watchdog,
 			   GLUE_WATCH_PERIOD);
