@@ -18,8 +18,8 @@ import btf  # noqa: E402
 import kernel as btf_kernel  # noqa: E402
 
 # What the packages of a kernel have in /usr is there for the command behind it.
-WITH_PACKAGES = ["unshare", "--mount", "--propagation", "unchanged", "sh", "-euc",
-                 'mount -t overlay overlay -o "lowerdir=$0:/usr" /usr; exec "$@"']
+WITH_PACKAGES = ["unshare", "--mount", "--propagation", "unchanged",
+                 SOURCE + "/tools/testing/root/with-packages.sh"]
 
 
 class Stock:

@@ -132,11 +132,6 @@ in_root()
 	(become_in_root "$@")
 }
 
-# WITH_PACKAGES DIRECTORY COMMAND...: in the test root, a command that finds what was unpacked
-# from packages where they have it, in /usr.
-# shellcheck disable=SC2034 # used by others
-WITH_PACKAGES=(sh -euc 'mount -t overlay overlay -o "lowerdir=$0:/usr" /usr; exec "$@"')
-
 # become_in_root CMD...: the same in place of the calling script, so that a
 # signal sent to the script reaches the command.
 become_in_root()
