@@ -22,7 +22,7 @@
 /**
  * struct btf_file - a file in which the running kernel says its types
  * @path: where it is
- * @crc: what it had where the module was built, as of cksum(1) in zip files
+ * @crc: its CRC-32 where the module was built, as of zlib
  */
 struct btf_file {
 	const char *path;
