@@ -128,7 +128,7 @@ def labels(test):
     for module, label in MODULES.items():
         share = DeviceShare("myfs", test.directory(module), queues=1, options=["--timeout", "0"])
         check_device.run(test, f"labels {label}", share, smp=2, name=module,
-                         words=[f"lsm={module}"], env={"module": module, "expect_log": "virtiofs: "})
+                         words=[f"lsm={module}"], env={"security": module, "expect_log": "virtiofs: "})
 
 
 @scenario("overlay")

@@ -22,7 +22,7 @@ holds()
 	[ "$(host device myfs parked | grep -o for=held | wc -l)" -ge 1 ]
 }
 
-claim module_is_active sh -c "dmesg | grep -qi '$module: *initializing'"
+claim module_is_active sh -c "dmesg | grep -qi '$security: *initializing'"
 claim driver_loads load
 
 claim server_does_not_answer host device myfs fault op=INIT hold
