@@ -11,15 +11,34 @@ VIRTIOFS_FUSE_SRC ?= $(srctree)/fs/fuse
 # later things to older versions.
 virtiofs-has = $(shell grep -qs -e '$(2)' $(3) && echo -DVIRTIOFS_HAVE_$(1))
 
-ccflags-y += -I$(src)/include -include $(src)/include/compat.h
+# With O= the sources are not where older kernels say.
+home := $(patsubst %/include,%,$(firstword $(wildcard $(src)/include $(srctree)/$(src)/include)))
+
+ccflags-y += -I$(home)/include -include $(home)/include/compat.h
+ccflags-y += $(call virtiofs-has,ASSIGN_STR_SRC,define __assign_str.dst. src,\
+	$(srctree)/include/trace/stages/stage6_event_callback.h)
+ccflags-y += $(call virtiofs-has,FUSE_IDMAP,FUSE_ALLOW_IDMAP,\
+	$(srctree)/include/uapi/linux/fuse.h)
+ccflags-y += $(call virtiofs-has,FUSE_STATX,FUSE_STATX,\
+	$(srctree)/include/uapi/linux/fuse.h)
 ccflags-y += $(call virtiofs-has,GROUP_CPUS_NUMMASKS,nummasks,\
 	$(srctree)/include/linux/group_cpus.h)
+ccflags-y += $(call virtiofs-has,IDMAP,nop_mnt_idmap,\
+	$(srctree)/include/linux/mnt_idmapping.h)
 ccflags-y += $(call virtiofs-has,INODE_STATE,inode_state_read,\
 	$(srctree)/include/linux/fs.h)
 ccflags-y += $(call virtiofs-has,MAP_OPS,virtio_map_ops,\
 	$(srctree)/include/linux/virtio_config.h)
 ccflags-y += $(call virtiofs-has,RESET_METHODS,reset_prepare,\
 	$(srctree)/include/linux/virtio.h)
+ccflags-y += $(call virtiofs-has,SEQ_BUF_STR,seq_buf_str,\
+	$(srctree)/include/linux/seq_buf.h)
+ccflags-y += $(call virtiofs-has,SHRINK_POINTER,\*s_shrink;,\
+	$(srctree)/include/linux/fs.h $(srctree)/include/linux/fs/super_types.h)
+ccflags-y += $(call virtiofs-has,UEVENT_CONST,uevent..const struct kobject,\
+	$(srctree)/include/linux/kobject.h)
+ccflags-y += $(call virtiofs-has,VIRTQUEUE_INFO,^struct virtqueue_info {,\
+	$(srctree)/include/linux/virtio_config.h)
 ccflags-y += $(call virtiofs-has,WQ_PERCPU,WQ_PERCPU,\
 	$(srctree)/include/linux/workqueue.h)
 
@@ -31,6 +50,12 @@ glue-cflags += $(call virtiofs-has,FUSE_CHAN,fuse_chan_new,\
 	$(VIRTIOFS_FUSE_SRC)/dev.h)
 glue-cflags += $(call virtiofs-has,FUSE_FOLIOS,folio \*\*folios,\
 	$(VIRTIOFS_FUSE_SRC)/fuse_i.h $(VIRTIOFS_FUSE_SRC)/args.h)
+glue-cflags += $(call virtiofs-has,FUSE_PINNED,is_pinned,\
+	$(VIRTIOFS_FUSE_SRC)/fuse_i.h $(VIRTIOFS_FUSE_SRC)/args.h)
+glue-cflags += $(call virtiofs-has,FUSE_SEND_REQ,\*send_req,\
+	$(VIRTIOFS_FUSE_SRC)/fuse_i.h $(VIRTIOFS_FUSE_SRC)/dev.h $(VIRTIOFS_FUSE_SRC)/fuse_dev_i.h)
+glue-cflags += $(call virtiofs-has,FUSE_KVEC_PAGES,use_pages_for_kvec_io,\
+	$(VIRTIOFS_FUSE_SRC)/fuse_i.h)
 $(foreach obj,$(glue-objs),$(eval CFLAGS_$(obj) := $(glue-cflags)))
 
 obj-$(if $(KBUILD_EXTMOD),m,$(CONFIG_VIRTIO_FS)) += virtiofs.o
@@ -45,11 +70,11 @@ virtiofs-y += trace.o
 
 # The KUnit suites are a part of the module that they test.
 kunit := $(if $(KBUILD_EXTMOD),tools/testing/kunit,tests)
-kunit-objs := $(patsubst $(src)/%.c,%.o,$(wildcard $(src)/$(kunit)/*.c))
+kunit-objs := $(patsubst $(home)/%.c,%.o,$(wildcard $(home)/$(kunit)/*.c))
 virtiofs-$(CONFIG_VIRTIO_FS_KUNIT_TEST) += $(if $(CONFIG_BLOCK),$(kunit-objs),\
 	$(filter-out %/plug_test.o,$(kunit-objs)))
-CFLAGS_$(kunit)/undo_test.o := -I$(src)/fuse
-CFLAGS_$(kunit)/plug_test.o := -I$(src)/fuse
+CFLAGS_$(kunit)/undo_test.o := -I$(home)/fuse
+CFLAGS_$(kunit)/plug_test.o := -I$(home)/fuse
 
 # Out of a kernel tree
 ifneq ($(KBUILD_EXTMOD),)

@@ -183,9 +183,5 @@ static void glue_send_req(struct fuse_iqueue *fiq, struct fuse_req *req)
 	}
 }
 
-const struct fuse_iqueue_ops virtiofs_glue_fiq_ops = {
-	.send_forget = glue_send_forget,
-	.send_interrupt = virtiofs_abandon_signalled,
-	.send_req = glue_send_req,
-	.release = virtiofs_mount_conn_release,
-};
+GLUE_FIQ_OPS(virtiofs_glue_fiq_ops, glue_send_forget, virtiofs_abandon_signalled, glue_send_req,
+	     virtiofs_mount_conn_release);

@@ -455,7 +455,7 @@ void virtiofs_sysfs_init_device(struct virtiofs_device *dev)
 	INIT_WORK(&dev->state_work, device_state_work);
 }
 
-static int virtiofs_uevent(const struct kobject *kobj,
+static int virtiofs_uevent(VIRTIOFS_UEVENT_CONST struct kobject *kobj,
 			   struct kobj_uevent_env *env)
 {
 	return add_uevent_var(env, "TAG=%s", device_of(kobj)->tag);

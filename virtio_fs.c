@@ -453,7 +453,7 @@ static int virtiofs_init_fs_context(struct fs_context *fsc)
 static struct file_system_type virtiofs_type = {
 	.owner = THIS_MODULE,
 	.name = "virtiofs",
-	.fs_flags = FS_ALLOW_IDMAP,
+	.fs_flags = VIRTIOFS_FS_FLAGS,
 	.init_fs_context = virtiofs_init_fs_context,
 	.kill_sb = virtiofs_mount_kill_sb,
 };

@@ -1040,7 +1040,7 @@ void virtiofs_vq_init(struct virtiofs_vqs *vqs, unsigned int index,
 	vq->vqs = vqs;
 	if (index == VIRTIOFS_VQ_HIPRIO) {
 		vq->ops = ops->hiprio;
-		strscpy(vq->name, "hiprio");
+		strscpy(vq->name, "hiprio", sizeof(vq->name));
 	} else {
 		vq->ops = ops->request;
 		snprintf(vq->name, sizeof(vq->name), "requests.%u",

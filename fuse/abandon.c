@@ -80,15 +80,15 @@ static struct task_struct *abandon_killed_waiter(struct glue_conn *conn,
 static bool abandon_may_keep_pages(struct fuse_args *args, struct task_struct *task)
 {
 	struct fuse_args_pages *ap = container_of(args, typeof(*ap), args);
-	struct folio *folio;
+	struct page *page;
 	unsigned int i;
 
-	if (args->user_pages && (!args->is_pinned || abandon_is_memory_shared(task)))
+	if (args->user_pages && abandon_is_memory_shared(task))
 		return false;
 	for (i = 0; i < glue_nr_pages(ap); i++) {
-		folio = page_folio(glue_page(ap, i));
-		if (args->user_pages ? !folio_test_anon(folio) :
-				       !!READ_ONCE(folio->mapping))
+		page = glue_page(ap, i);
+		if (args->user_pages ? !glue_is_private(args, page) :
+				       !!READ_ONCE(page_folio(page)->mapping))
 			return false;
 	}
 	return true;

@@ -113,13 +113,6 @@ static inline int glue_conn_init(struct fuse_conn *fc, struct fuse_mount *fm,
 	return 0;
 }
 
-static inline void glue_assign_unique(struct fuse_iqueue *fiq,
-				      struct fuse_req *req)
-{
-	if (req->in.h.opcode != FUSE_NOTIFY_REPLY)
-		req->in.h.unique = fuse_get_unique(fiq);
-}
-
 static inline bool glue_initialized(struct fuse_conn *fc)
 {
 	/* Pairs with the barrier in fuse_set_initialized() */
@@ -158,6 +151,139 @@ static inline void glue_set_mount(struct fuse_req *req, struct fuse_mount *fm)
 	req->fm = fm;
 }
 
+#endif
+
+/* How the FUSE client hands over a FORGET, an INTERRUPT and a request */
+#ifdef VIRTIOFS_HAVE_FUSE_SEND_REQ
+
+#ifndef VIRTIOFS_HAVE_FUSE_CHAN
+static inline void glue_assign_unique(struct fuse_iqueue *fiq,
+				      struct fuse_req *req)
+{
+	if (req->in.h.opcode != FUSE_NOTIFY_REPLY)
+		req->in.h.unique = fuse_get_unique(fiq);
+}
+#endif
+
+#define GLUE_FIQ_OPS(name, forget, interrupt, req, end)			\
+const struct fuse_iqueue_ops name = {					\
+	.send_forget = (forget),					\
+	.send_interrupt = (interrupt),					\
+	.send_req = (req),						\
+	.release = (end),						\
+}
+
+#else
+
+/*
+ * It puts them on lists, and calls with the lock that is to be dropped.  So there is
+ * one at a time.  The list of FORGETs has no function in all headers of such kernels.
+ */
+static inline struct fuse_forget_link *glue_take_forget(struct fuse_iqueue *fiq)
+{
+	struct fuse_forget_link *forget = fiq->forget_list_head.next;
+
+	fiq->forget_list_head.next = NULL;
+	fiq->forget_list_tail = &fiq->forget_list_head;
+	spin_unlock(&fiq->lock);
+	return forget;
+}
+
+static inline struct fuse_req *glue_take_interrupt(struct fuse_iqueue *fiq)
+{
+	struct fuse_req *req = list_first_entry(&fiq->interrupts, struct fuse_req, intr_entry);
+
+	list_del_init(&req->intr_entry);
+	spin_unlock(&fiq->lock);
+	return req;
+}
+
+static inline struct fuse_req *glue_take_req(struct fuse_iqueue *fiq)
+{
+	struct fuse_req *req = list_first_entry(&fiq->pending, struct fuse_req, list);
+
+	list_del_init(&req->list);
+	spin_unlock(&fiq->lock);
+	return req;
+}
+
+/* It has one already */
+static inline void glue_assign_unique(struct fuse_iqueue *fiq,
+				      struct fuse_req *req)
+{
+}
+
+#define GLUE_FIQ_OPS(name, forget, interrupt, req, end)			\
+static void name##_forget(struct fuse_iqueue *fiq)			\
+{									\
+	forget(fiq, glue_take_forget(fiq));				\
+}									\
+static void name##_interrupt(struct fuse_iqueue *fiq)			\
+{									\
+	interrupt(fiq, glue_take_interrupt(fiq));			\
+}									\
+static void name##_req(struct fuse_iqueue *fiq)				\
+{									\
+	req(fiq, glue_take_req(fiq));					\
+}									\
+const struct fuse_iqueue_ops name = {					\
+	.wake_forget_and_unlock = name##_forget,			\
+	.wake_interrupt_and_unlock = name##_interrupt,			\
+	.wake_pending_and_unlock = name##_req,				\
+	.release = (end),						\
+}
+
+#endif
+
+/*
+ * Is this page of a user's direct I/O anonymous memory of that process alone?  What is
+ * pinned does not become a child's in a fork().  Without pins a page says so itself, but
+ * for huge ones.  For reads the request says whether it is a user's memory at
+ * all; for writes it does not, and other memory may belong to other processes.
+ */
+#ifdef VIRTIOFS_HAVE_FUSE_PINNED
+static inline bool glue_is_private(struct fuse_args *args, struct page *page)
+{
+	return args->is_pinned && folio_test_anon(page_folio(page));
+}
+#else
+static inline bool glue_is_private(struct fuse_args *args, struct page *page)
+{
+	struct fuse_io_args *ia = container_of(args, typeof(*ia), ap.args);
+
+	return args->out_pages && ia->io->should_dirty && PageAnon(page) &&
+	       !PageCompound(page) && PageAnonExclusive(page);
+}
+#endif
+
+/*
+ * Memory of the kernel, if it is much, is to be given as pages.  Where it cannot be, it
+ * comes as one argument, which nothing but the most that is read bounds.
+ */
+#ifdef VIRTIOFS_HAVE_FUSE_KVEC_PAGES
+static inline void glue_use_pages(struct fuse_conn *fc)
+{
+	fc->use_pages_for_kvec_io = 1;
+}
+
+static inline unsigned int glue_most_read(struct fuse_conn *fc)
+{
+	return UINT_MAX;
+}
+#else
+static inline void glue_use_pages(struct fuse_conn *fc)
+{
+}
+
+static inline unsigned int glue_most_read(struct fuse_conn *fc)
+{
+	return fc->max_pages_limit * PAGE_SIZE;
+}
+#endif
+
+/* What kernels do not know that never send it */
+#ifndef VIRTIOFS_HAVE_FUSE_STATX
+#define FUSE_STATX	52
 #endif
 
 #ifdef VIRTIOFS_HAVE_FUSE_FOLIOS

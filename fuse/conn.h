@@ -117,6 +117,12 @@ static inline u64 glue_progress(struct glue_conn *conn)
 	       READ_ONCE(conn->nr_interrupts);
 }
 
+/* Were the queues of its session killed?  Then all ends that is sent. */
+static inline bool glue_is_killed(struct glue_conn *conn)
+{
+	return READ_ONCE(conn->session->vqs->state) == VIRTIOFS_KILLED;
+}
+
 /* Most bytes that one request reads */
 static inline unsigned long glue_max_read(struct fuse_conn *fc)
 {

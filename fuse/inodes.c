@@ -72,6 +72,7 @@ static bool inodes_prune_list(struct glue_conn *conn, struct super_block *sb,
 			      int nid, struct mem_cgroup *memcg)
 {
 	unsigned long nr = list_lru_count_one(&sb->s_dentry_lru, nid, memcg);
+	struct shrinker *shrinker = virtiofs_sb_shrinker(sb);
 	struct shrink_control sc = {
 		.gfp_mask = current_gfp_context(GFP_KERNEL),
 		.nid = nid,
@@ -83,7 +84,7 @@ static bool inodes_prune_list(struct glue_conn *conn, struct super_block *sb,
 		if (!inodes_are_to_prune(conn, sb))
 			break;
 		sc.nr_to_scan = GLUE_PRUNE_BATCH;
-		if (sb->s_shrink->scan_objects(sb->s_shrink, &sc) == SHRINK_STOP)
+		if (shrinker->scan_objects(shrinker, &sc) == SHRINK_STOP)
 			return false;
 		cond_resched();
 	}
@@ -150,11 +151,9 @@ static void inodes_forget(struct fuse_conn *fc,
 			  struct fuse_forget_link *forget, u64 nodeid,
 				   u64 nlookup)
 {
-	struct fuse_iqueue *fiq = glue_fiq(fc);
-
 	forget->forget_one.nodeid = nodeid;
 	forget->forget_one.nlookup = nlookup;
-	fiq->ops->send_forget(fiq, forget);
+	virtiofs_order_send_forget(glue_conn_of(fc), forget);
 }
 
 /*

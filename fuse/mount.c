@@ -181,7 +181,7 @@ static void mount_conn_limits(struct fuse_conn *fc,
 	fc->max_pages_limit = min(fc->max_pages_limit, pages);
 	/* For a server that does not negotiate it */
 	fc->max_pages = min(fc->max_pages, pages);
-	fc->use_pages_for_kvec_io = 1;
+	glue_use_pages(fc);
 	fc->auto_submounts = 1;
 	fc->delete_stale = 1;
 	fc->sync_fs = 1;
@@ -334,7 +334,7 @@ static int mount_fill_super(struct super_block *sb, struct fs_context *fsc)
 	ctx->default_permissions = 1;
 	ctx->destroy = 1;
 	ctx->rootmode = S_IFDIR;
-	ctx->max_read = UINT_MAX;
+	ctx->max_read = glue_most_read(fm->fc);
 	ctx->blksize = SECTOR_SIZE;
 
 	err = fuse_fill_super_common(sb, ctx);
@@ -414,7 +414,7 @@ static int mount_get_super(struct fs_context *fsc, struct super_block *sb)
 	int err;
 
 	/* By the end of an older superblock, that sget_fc() has waited for */
-	if (READ_ONCE(conn->session->vqs->state) == VIRTIOFS_KILLED)
+	if (glue_is_killed(conn))
 		err = -ERESTARTNOINTR;
 	else if (sb->s_root)
 		err = mount_check_same(fsc, sb);

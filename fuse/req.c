@@ -98,23 +98,28 @@ static void req_write_request(struct fuse_req *req, void *memory)
 }
 
 /*
- * Only calls of user space are long, so there is time to wait for memory, unless the
- * caller is killed: then this returns false.  It has to be in one piece: on a small ring
- * descriptors are rarer than memory.  It is filled here, as the queue has interrupts
+ * Mostly calls of user space are long, so there is time to wait for memory, unless the
+ * caller is killed: then this returns false.  In Linux 6.1 direct I/O of the kernel
+ * for itself is long as well, and some of it in the background: that has no time, and without
+ * memory it fails as what the ring has no room for.  It has to be in one piece: on a small
+ * ring descriptors are rarer than memory.  It is filled here, as the queue has interrupts
  * off when it does that.
  */
 static bool req_alloc_big(struct fuse_req *req)
 {
 	unsigned int len = req_reply_offset(req, req->args) +
 			   virtiofs_req_reply_len(req);
+	struct glue_conn *conn = glue_fiq_of_req(req)->priv;
+	bool background = test_bit(FR_BACKGROUND, &req->flags);
 	void *big;
 
 	if (likely(len <= VIRTIOFS_BUF_DATA))
 		return true;
-	if (WARN_ON_ONCE(test_bit(FR_BACKGROUND, &req->flags)))
-		return true;
-	while (!(big = kzalloc(len, GFP_NOFS | __GFP_NOWARN |
-			       __GFP_RETRY_MAYFAIL))) {
+	while (!(big = kzalloc(len, background ? GFP_NOWAIT | __GFP_NOWARN :
+			       GFP_NOFS | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))) {
+		/* Ends without it, as it does when the queues were killed */
+		if (background || glue_is_killed(conn))
+			return true;
 		if (fatal_signal_pending(current))
 			return false;
 		memalloc_retry_wait(GFP_NOFS);

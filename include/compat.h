@@ -7,13 +7,48 @@
 #ifndef _VIRTIOFS_COMPAT_H
 #define _VIRTIOFS_COMPAT_H
 
+#include <linux/cleanup.h>
 #include <linux/group_cpus.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
 /* In a kernel tree there is none but the kernel's */
 #ifndef VIRTIOFS_VERSION
 #define VIRTIOFS_VERSION	"unversioned"
+#endif
+
+#ifdef VIRTIOFS_HAVE_VIRTQUEUE_INFO
+#define VIRTIOFS_HAVE_GROUP_CPUS
+#else
+#include <linux/virtio_config.h>
+
+struct virtqueue_info {
+	const char *name;
+	vq_callback_t *callback;
+};
+
+static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int nr,
+				  struct virtqueue *rings[],
+				  struct virtqueue_info info[],
+				  struct irq_affinity *desc)
+{
+	vq_callback_t **callbacks __free(kfree) = NULL;
+	const char **names __free(kfree) = NULL;
+	unsigned int i;
+
+	callbacks = kcalloc(nr, sizeof(*callbacks), GFP_KERNEL);
+	names = kcalloc(nr, sizeof(*names), GFP_KERNEL);
+	if (!callbacks || !names)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		callbacks[i] = info[i].callback;
+		names[i] = info[i].name;
+	}
+	return virtio_find_vqs(vdev, nr, rings, callbacks, names, desc);
+}
+
+#define virtio_find_vqs(...)	compat_find_vqs(__VA_ARGS__)
 #endif
 
 #ifdef VIRTIOFS_HAVE_GROUP_CPUS_NUMMASKS
@@ -23,10 +58,16 @@ static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 
 	return group_cpus_evenly(nr, &nr_masks);
 }
-#else
+#elif defined(VIRTIOFS_HAVE_GROUP_CPUS)
 static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 {
 	return group_cpus_evenly(nr);
+}
+#else
+/* There is such a function, but not for modules */
+static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
+{
+	return NULL;
 }
 #endif
 
@@ -37,8 +78,63 @@ static inline struct cpumask *virtiofs_group_cpus(unsigned int nr)
 	kzalloc(sizeof(obj), compat_gfp(0, ##__VA_ARGS__, GFP_KERNEL))
 #endif
 
+#ifndef __counted_by
+#define __counted_by(member)
+#endif
+
+#ifndef VIRTIOFS_HAVE_SEQ_BUF_STR
+#include <linux/seq_buf.h>
+
+static inline const char *seq_buf_str(struct seq_buf *s)
+{
+	seq_buf_terminate(s);
+	return s->buffer;
+}
+#endif
+
 #ifndef VIRTIOFS_HAVE_INODE_STATE
 #define inode_state_read(inode)	((inode)->i_state)
+#endif
+
+#ifdef VIRTIOFS_HAVE_SHRINK_POINTER
+#define virtiofs_sb_shrinker(sb)	((sb)->s_shrink)
+#else
+#define virtiofs_sb_shrinker(sb)	(&(sb)->s_shrink)
+#endif
+
+#ifdef VIRTIOFS_HAVE_UEVENT_CONST
+#define VIRTIOFS_UEVENT_CONST	const
+#else
+#define VIRTIOFS_UEVENT_CONST
+#endif
+
+#ifdef VIRTIOFS_HAVE_ASSIGN_STR_SRC
+#define virtiofs_assign_str(field)	__assign_str(field, field)
+#else
+#define virtiofs_assign_str(field)	__assign_str(field)
+#endif
+
+/* A FUSE client that knows nothing of idmapped mounts would show wrong owners */
+#ifdef VIRTIOFS_HAVE_FUSE_IDMAP
+#define VIRTIOFS_FS_FLAGS	FS_ALLOW_IDMAP
+#else
+#define VIRTIOFS_FS_FLAGS	0
+#endif
+
+/* For mutexes alone */
+#ifndef scoped_cond_guard
+static inline struct mutex *compat_mutex_intr(struct mutex *lock)
+{
+	return mutex_lock_interruptible(lock) ? NULL : lock;
+}
+
+DEFINE_FREE(compat_mutex, struct mutex *, if (_T) mutex_unlock(_T))
+#define scoped_cond_guard(name, fail, lock)				\
+	for (struct mutex *_held __free(compat_mutex) = compat_##name(lock), \
+	     *_done = NULL; !_done; _done = (void *)1)			\
+		if (!_held)						\
+			fail;						\
+		else
 #endif
 
 /* Methods of a virtio driver for a reset of its device by the transport */

@@ -25,8 +25,8 @@ TRACE_EVENT(virtiofs_request,
 		__field(u32, copied)
 	),
 	TP_fast_assign(
-		__assign_str(tag);
-		__assign_str(queue);
+		virtiofs_assign_str(tag);
+		virtiofs_assign_str(queue);
 		__entry->unique = unique;
 		__entry->nodeid = nodeid;
 		__entry->opcode = opcode;
@@ -53,7 +53,7 @@ TRACE_EVENT(virtiofs_reply,
 		__field(u32, copied)
 	),
 	TP_fast_assign(
-		__assign_str(tag);
+		virtiofs_assign_str(tag);
 		__entry->unique = unique;
 		__entry->ns = ns;
 		__entry->opcode = opcode;
@@ -75,7 +75,7 @@ TRACE_EVENT(virtiofs_abandon,
 		__field(u32, opcode)
 	),
 	TP_fast_assign(
-		__assign_str(tag);
+		virtiofs_assign_str(tag);
 		__entry->unique = unique;
 		__entry->opcode = opcode;
 	),
@@ -111,7 +111,7 @@ TRACE_EVENT(virtiofs_backlog,
 		__field(unsigned int, nr)
 	),
 	TP_fast_assign(
-		__assign_str(queue);
+		virtiofs_assign_str(queue);
 		__entry->device = device;
 		__entry->nr = nr;
 	),
@@ -129,7 +129,7 @@ TRACE_EVENT(virtiofs_kick,
 		__field(unsigned int, in_flight)
 	),
 	TP_fast_assign(
-		__assign_str(queue);
+		virtiofs_assign_str(queue);
 		__entry->device = device;
 		__entry->in_flight = in_flight;
 	),
@@ -148,7 +148,7 @@ TRACE_EVENT(virtiofs_poll,
 		__field(u64, ns)
 	),
 	TP_fast_assign(
-		__assign_str(queue);
+		virtiofs_assign_str(queue);
 		__entry->device = device;
 		__entry->ended = ended;
 		__entry->ns = ns;

@@ -68,7 +68,11 @@ killed READ read cat /mnt/4
 killed READ direct_read dd if=/mnt/5 of=/dev/null iflag=direct bs=4096 count=1
 killed CREATE create dd if=/dev/null of=/mnt/work/created
 kept WRITE write dd if=/dev/zero of=/mnt/work/written bs=64k count=1
-killed WRITE direct_write dd if=/dev/zero of=/mnt/work/direct oflag=direct bs=64k count=1
+case $(uname -r) in
+6.1.*)	# It is not said there whose memory is written.
+	kept WRITE direct_write dd if=/dev/zero of=/mnt/work/direct oflag=direct bs=64k count=1 ;;
+*)	killed WRITE direct_write dd if=/dev/zero of=/mnt/work/direct oflag=direct bs=64k count=1 ;;
+esac
 killed FSYNC fsync dd if=/dev/zero of=/mnt/work/file bs=1 count=1 conv=fsync
 killed FLUSH close cat /mnt/6
 killed RELEASE release cat /mnt/7
