@@ -73,6 +73,7 @@ kunit := $(if $(KBUILD_EXTMOD),tools/testing/kunit,tests)
 kunit-objs := $(patsubst $(home)/%.c,%.o,$(wildcard $(home)/$(kunit)/*.c))
 virtiofs-$(CONFIG_VIRTIO_FS_KUNIT_TEST) += $(if $(CONFIG_BLOCK),$(kunit-objs),\
 	$(filter-out %/plug_test.o,$(kunit-objs)))
+CFLAGS_$(kunit)/abandon_test.o := $(filter %_KVEC_PAGES,$(glue-cflags))
 CFLAGS_$(kunit)/undo_test.o := -I$(home)/fuse
 CFLAGS_$(kunit)/plug_test.o := -I$(home)/fuse
 

@@ -13,8 +13,6 @@
 #include <linux/sched.h>
 #include <linux/virtio_config.h>
 
-#include <kunit/device.h>
-#include <kunit/resource.h>
 #include <kunit/test.h>
 
 #include "mock.h"
@@ -149,8 +147,7 @@ static void mock_del_vqs(struct virtio_device *vdev)
 }
 
 static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
-			 struct virtqueue *rings[],
-			 struct virtqueue_info info[], struct irq_affinity *desc)
+			 struct virtqueue *rings[], struct virtqueue_info info[])
 {
 	struct mock_device *mock = mock_of(vdev);
 	struct mock_queue *queue;
@@ -187,6 +184,8 @@ static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
 	return 0;
 }
 
+MOCK_FIND_VQS(mock_find, mock_find_vqs)
+
 static const struct cpumask *mock_get_vq_affinity(struct virtio_device *vdev,
 						  int index)
 {
@@ -200,7 +199,7 @@ static const struct virtio_config_ops mock_config_ops = {
 	.get_status = mock_get_status,
 	.set_status = mock_set_status,
 	.reset = mock_reset,
-	.find_vqs = mock_find_vqs,
+	.find_vqs = mock_find,
 	.del_vqs = mock_del_vqs,
 	.get_features = mock_get_features,
 	.finalize_features = mock_finalize_features,
@@ -333,7 +332,7 @@ struct mock_device *mock_new(struct kunit *test, u32 id)
 			 BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
 			 BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 	mock->config.num_request_queues = cpu_to_le32(1);
-	strscpy_pad(mock->config.tag, "mock");
+	strscpy_pad(mock->config.tag, "mock", sizeof(mock->config.tag));
 	mock->ring_size = 16;
 	spin_lock_init(&mock->lock);
 	for (i = 0; i < MOCK_MAX_QUEUES; i++) {

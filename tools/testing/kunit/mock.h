@@ -21,6 +21,8 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "kunit_compat.h"
+
 struct kunit;
 struct mock_device;
 

@@ -291,4 +291,5 @@ static struct kunit_suite sleep_suite = {
 	.test_cases = sleep_cases,
 };
 
-kunit_test_suites(&reset_suite, &sleep_suite);
+kunit_test_suite(reset_suite);
+kunit_test_suite(sleep_suite);

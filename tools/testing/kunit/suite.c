@@ -72,7 +72,7 @@ struct mock_device *suite_device(struct kunit *test, suite_serve_fn serve,
 {
 	struct mock_device *mock = mock_new(test, VIRTIO_ID_FS);
 
-	strscpy_pad(mock->config.tag, TAG);
+	strscpy_pad(mock->config.tag, TAG, sizeof(mock->config.tag));
 	if (ring_size)
 		mock->ring_size = ring_size;
 	mock->private = server;

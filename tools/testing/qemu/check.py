@@ -107,7 +107,7 @@ ring_scenarios()
 
 # What the suites make the guest's kernel say.
 KUNIT_PROVOKED = ("tag <.*>|the tag |the device has no request queue|at least 4 are needed|needs a reset"
-                  "|id [0-9]+ out of range|is not a head|probe with driver virtiofs|kobject: "
+                  "|id [0-9]+ out of range|is not a head|probe with driver virtiofs|: probe of .* failed|kobject: "
                   "|the device is gone|not by its driver|suspend would|does not start again"
                   "|debugfs: out of free dentries|reply to opcode|callbacks suppressed|Test should be marked slow"
                   "|does not fit into queue|is not answered for|no answer during unmount")

@@ -18,6 +18,14 @@ suite()
 	echo "# exit 0 ${1##*/}"
 }
 
+# write_each NUMBER: to the parameters of the suites
+write_each()
+{
+	for run in /sys/module/virtiofs/parameters/run_*; do
+		echo "$1" >"$run" || return
+	done
+}
+
 # Allocations that may wait are to fail as well, without a word each time.
 if [ -d $FAILSLAB ]; then
 	echo N >$FAILSLAB/ignore-gfp-wait
@@ -26,6 +34,10 @@ fi
 
 claim kunit_loads modprobe kunit
 claim module_with_suites_loads insmod $MODULE
+# In Linux 6.1 they do not run by themselves.
+if [ -e /sys/module/virtiofs/parameters/run_queue_suite ]; then
+	claim suites_run write_each 1
+fi
 plan
 echo "# exit 0 kunit"
 
@@ -42,5 +54,6 @@ else
 	skip suites_leak_no_memory "the kernel is without kmemleak"
 fi
 claim_equal suites_leave_no_device_behind "$(ls /sys/fs/virtiofs)" ""
+[ ! -e /sys/module/virtiofs/parameters/run_queue_suite ] || write_each 0
 claim module_with_suites_unloads rmmod virtiofs
 plan
