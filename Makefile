@@ -54,6 +54,8 @@ glue-cflags += $(call virtiofs-has,FUSE_PINNED,is_pinned,\
 	$(VIRTIOFS_FUSE_SRC)/fuse_i.h $(VIRTIOFS_FUSE_SRC)/args.h)
 glue-cflags += $(call virtiofs-has,FUSE_SEND_REQ,\*send_req,\
 	$(VIRTIOFS_FUSE_SRC)/fuse_i.h $(VIRTIOFS_FUSE_SRC)/dev.h $(VIRTIOFS_FUSE_SRC)/fuse_dev_i.h)
+glue-cflags += $(call virtiofs-has,FUSE_VDAX,vdax_mode,\
+	$(VIRTIOFS_FUSE_SRC)/fuse_i.h)
 glue-cflags += $(call virtiofs-has,FUSE_KVEC_PAGES,use_pages_for_kvec_io,\
 	$(VIRTIOFS_FUSE_SRC)/fuse_i.h)
 $(foreach obj,$(glue-objs),$(eval CFLAGS_$(obj) := $(glue-cflags)))

@@ -12,6 +12,15 @@
 
 #include "fuse_i.h"
 
+/* What is to come after Linux 7.3 has names of its own for the DAX window of a device */
+#ifdef VIRTIOFS_HAVE_FUSE_VDAX
+#define dax_mode		vdax_mode
+#define fuse_dax_cancel_work	fuse_vdax_cancel_work
+#define FUSE_DAX_ALWAYS		FUSE_VDAX_ALWAYS
+#define FUSE_DAX_NEVER		FUSE_VDAX_NEVER
+#define FUSE_DAX_INODE_USER	FUSE_VDAX_INODE_USER
+#endif
+
 #ifdef VIRTIOFS_HAVE_FUSE_CHAN
 
 #include "dev.h"
