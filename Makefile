@@ -137,9 +137,9 @@ help:
 	@echo '     intree-patch  ... or print that as a patch'
 	@echo '     series        ... or write it as a series of patches into out/series'
 	@echo
-	@echo 'KERNEL=7.3|6.12    kernel of the guest (demo, shell, bench)'
+	@echo 'KERNEL=7.3|6.12|6.1 kernel of the guest (demo, shell, bench)'
 	@echo 'SHARE=DIR          directory of this machine to share (demo, shell)'
-	@echo 'KERNELS="7.3 6.12" kernels to test on; DEBUG=1 their debug builds, VARIANT=kcsan|rt'
+	@echo 'KERNELS="7.3 6.12 6.1" kernels to test on; DEBUG=1 their debug builds, VARIANT=kcsan|rt'
 	@echo '                   those that see data races, or are real-time (check, fuzz, soak);'
 	@echo '                   VARIANT=stock Debian builds of them (check)'
 	@echo 'ACCEL=auto|kvm|tcg what guests run on: KVM where it works, or emulated (check, demo, shell)'

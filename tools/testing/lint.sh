@@ -4,7 +4,7 @@
 # "make lint": what a program can say of the sources, for each kernel. Prints
 # what is wrong, and nothing else; what is built for it is built by the steps
 # of the tests.
-#   KERNELS="7.3 6.12"  the kernels to build against
+#   KERNELS="7.3 6.12 6.1"  the kernels to build against
 
 . "$(dirname "$0")/root/lib.sh"
 . "$TOP/tools/testing/qemu/prepare.sh"
@@ -244,7 +244,7 @@ fits_tree()
 }
 
 need_root "make lint"
-read -ra kernels <<<"${KERNELS:-7.3 6.12}"
+read -ra kernels <<<"${KERNELS:-7.3 6.12 6.1}"
 for kernel in "${kernels[@]}"; do
 	need_kernel "$kernel"
 done

@@ -4,7 +4,7 @@
 # "make bench": measures this driver against the kernel's own and against
 # virtio-9p. The page is out/bench.md, the measurements are out/bench.tsv. All of
 # it takes some hours.
-#   KERNEL=7.3|6.12     the guest's kernel
+#   KERNEL=7.3|6.12|6.1   the guest's kernel
 #   QUICK=1             only a part, in less than five minutes
 #   ROUNDS=N            how often the drivers take turns (9, or 5 if it shall be quick);
 #                       with an even number each is as often the first as the last

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # "make check": builds what is missing and runs the scenarios of check.py.
-#   KERNELS="7.3 6.12"  the kernels to test on
+#   KERNELS="7.3 6.12 6.1"  the kernels to test on
 #   DEBUG=1             their debug builds (KASAN, lockdep, kmemleak)
 #   VARIANT=kcsan|rt    their builds with VARIANT.config: a few scenarios, unless ONLY says which
 #   VARIANT=stock       the same with Debian's own kernels
@@ -48,7 +48,7 @@ wants()
 	return 1
 }
 
-for kernel in ${KERNELS:-7.3 6.12}; do
+for kernel in ${KERNELS:-7.3 6.12 6.1}; do
 	need_kernel "$kernel"
 	name=$kernel${VARIANT:+-$VARIANT}
 	names+=("$name")

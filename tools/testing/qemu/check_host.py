@@ -233,6 +233,10 @@ def intree(test):
                        "CONFIG_VIRTIO_FS_KUNIT_TEST=", "modules"], log)
     test.claim("driver_of_the_tree_builds_as_a_module",
                not code and os.path.exists(one + "/fs/virtiofs/virtiofs.ko"))
+    with open(one + "/tools/testing/selftests/kselftest_harness.h") as harness:
+        if "FIXTURE_TEARDOWN_PARENT" not in harness.read():
+            test.skip("selftests_build_in_the_tree", "its harness does not clean up in the parent")
+            return
     code, _ = command(["make", "-C", one + "/tools/testing/selftests",
                        "TARGETS=filesystems/virtiofs", "install",
                        f"INSTALL_PATH={test.work}/installed"], log)

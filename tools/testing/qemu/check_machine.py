@@ -55,6 +55,10 @@ def bounce(test):
     """Devices that may not see the guest's own memory."""
     for pool, word in BOUNCE.items():
         for ring in ("split", "packed"):
+            # A fault of its virtio_ring: descriptors that could not be mapped are not taken back
+            if (ring, pool) == ("packed", "small") and test.kernel.split("-")[0] == "6.1":
+                test.skip("packed-small", "Linux 6.1 leaves descriptors behind that it has not mapped")
+                continue
             device = {"iommu_platform": True, "packed": ring == "packed"}
             name = f"{ring}-{pool}"
             shares = [DeviceShare(tag, test.directory(name + tag), queues=2, device=device)

@@ -6,13 +6,15 @@
 # concatenated: base.cpio, load.cpio and udev.cpio with programs of the test root, and
 # KERNEL.cpio with modules, the selftests and the guests' scripts.
 # DRIVER=mainline makes KERNEL-mainline.cpio, without our module, to compare.
+# BARE=1 leaves out the selftests, which take the source of a kernel.
 # BENCH=1 makes bench.cpio, with the benchmark's programs, and compiler.cpio.
 
 . "$(dirname "$0")/../root/lib.sh"
+. "$(dirname "$0")/prepare.sh"
 
-HERE=$TOP/tools/testing/qemu
 IMAGE=$CACHE/image
 DRIVER=${DRIVER:-ours}
+BARE=${BARE:-}
 SELFTESTS=tools/testing/selftests/filesystems/virtiofs
 
 # The shell is dash, as busybox's own prefers its applets to real programs.
@@ -145,8 +147,11 @@ make_kernel_part()
 	modules=$(cd "$linux/install/lib/modules" && echo *)
 	mkdir -p "$dir/usr/lib/modules"
 	ln -s usr/lib "$dir/lib"
-	cp -a "$linux/install/lib/modules/$modules" "$dir/usr/lib/modules/"
-	rm -f "$dir/usr/lib/modules/$modules"/{build,source}
+	cp -a "$linux/install/lib/modules/$modules/." "$dir/usr/lib/modules/$modules"
+	# Of a kernel for all machines, what there is no device for here
+	rm -rf "$dir/usr/lib/modules/$modules"/{build,source,vmlinuz} \
+		"$dir/usr/lib/modules/$modules"/kernel/{sound,net/[!9]*} \
+		"$dir/usr/lib/modules/$modules"/kernel/drivers/{gpu,infiniband,media,net,scsi,staging,usb}
 	if [ "$driver" = ours ]; then
 		install -D -m 644 -t "$dir/usr/lib/modules/$modules/updates" \
 			"/cache/module/$1"/virtiofs*.ko
@@ -156,21 +161,21 @@ make_kernel_part()
 	depmod -b "$dir" "$modules"
 	cp -a /src/tools/testing/qemu/guest "$dir/guest"
 	ln -s guest/init "$dir/init"
-	cp -a "/cache/selftests/$1/install" "$dir/selftests"
+	[ -n "$BARE" ] || cp -a "/cache/selftests/$1/install" "$dir/selftests"
 	cp -a /src/tools/packaging/hotplug "$dir/hotplug"
 	install -D -t "$dir/device" /cache/device/programs/*
 	pack "$dir"
 }
 
-# make_selftests KERNEL: built with that kernel's selftests library, which
+# make_selftests KERNEL SERIES: built with that series' selftests library, which
 # has its interfaces from that kernel's headers.
 make_selftests()
 {
-	local out=/cache/selftests/$1 tree=/cache/linux/$1 ksft
+	local out=/cache/selftests/$1 tree=/cache/linux/$2 ksft
 
-	# Those of the plain kernel are the same, and may be there. A stock kernel has no tree.
-	if [ -d "${tree%%-*}/usr/include/linux" ] || [ ! -e "$tree/Makefile" ]; then
-		tree=${tree%%-*}
+	# The tree of this kernel is there, and that of the plain one may be. A stock kernel has none.
+	if [ ! -d "$tree/usr/include/linux" ] && [ "${1%%-*}" = "$2" ] && [ -e "/cache/linux/$1/Makefile" ]; then
+		tree=/cache/linux/$1
 	fi
 	ksft=$tree/tools/testing/selftests
 	[ -d "$tree/usr/include/linux" ] || make -s -C "$tree" headers
@@ -189,7 +194,7 @@ inside()
 		$(declare -f userland busybox_names pack make_base make_load make_udev make_bench \
 			make_compiler make_kernel_part make_selftests)
 		$(declare -p BASE_PROGRAMS LOAD_PROGRAMS UDEV_PROGRAMS BENCH_PROGRAMS KMOD_NAMES \
-			COMPILER_PROGRAMS COMPILER_FILES SELFTESTS)
+			COMPILER_PROGRAMS COMPILER_FILES SELFTESTS BARE)
 		\"\$@\"" inside "$@"
 }
 
@@ -212,8 +217,9 @@ kernel_part()
 	[ -d "$CACHE/linux/$kernel/install" ] ||
 		die "there is no kernel $kernel; make it with tools/testing/qemu/kernel.sh $kernel"
 	[ "$DRIVER" = ours ] || name=$kernel-$DRIVER
-	step "selftests-$kernel" "building the selftests for Linux $kernel" \
-		inside make_selftests "$kernel" || die "the selftests did not build"
+	[ -n "$BARE" ] || step "selftests-$kernel" "building the selftests for Linux $kernel" \
+		inside make_selftests "$kernel" "$(selftests_series "${kernel%%-*}")" ||
+		die "the selftests did not build"
 	step "image-$name" "making the guest image $name" \
 		inside make_kernel_part "$kernel" "$name" "$DRIVER" ||
 		die "the guest image $name could not be made"

@@ -6,7 +6,8 @@
 # may have a variable for make in a line "# make: NAME=VALUE"; -intree is the
 # kernel of that name with this driver put into its tree and built in.
 # SERIES-uml is a source tree with this driver in it, for kunit.py to build.
-# SERIES-stock is Debian's own kernel, as its packages have it.
+# SERIES-stock is Debian's own kernel, as its packages have it, of the cloud flavour;
+# RELEASE-stock that of which "uname -r" says so.
 # Each kernel has a source tree of its own, in which it is built.
 
 . "$(dirname "$0")/../root/lib.sh"
@@ -192,17 +193,17 @@ stock_release()
 		sed -n "s/^Depends:.*linux-headers-\($1[^ ,]*\).*/\1/p" | head -n 1
 }
 
-# packages_of RELEASE: those of a stock kernel that there are, and what it makes BTF with. The test
-# kernels have none, and are configured without.
+# packages_of RELEASE: those of a stock kernel, its compiler, and what it makes BTF with, as far as
+# the test root is without. The test kernels have no BTF.
 packages_of()
 {
-	local base=${1%-cloud-amd64}
-
-	echo pahole
 	# As the library that is there wants it
 	in_root dpkg-query -W -f 'libdw1t64=${Version}\n' libelf1t64
-	in_root apt-cache pkgnames | grep -xF -e "linux-headers-$1" -e "linux-headers-$base-common" \
-		-e "linux-kbuild-$base" -e "linux-image-$1" -e "linux-binary-$1" -e "linux-modules-$1"
+	in_root apt-cache depends --recurse --important "linux-headers-$1" "linux-image-$1" |
+		grep -E '^(linux-(headers|kbuild|image|binary|modules)-|(gcc|cpp|libgcc)-[0-9]|pahole$)' |
+		grep -vE -e '-(unsigned|base|for-host)$' | sort -u |
+		grep -vxFf <(in_root dpkg-query -W -f '${db:Status-Status} ${Package}\n' |
+			sed -n 's/^installed //p')
 }
 
 # unpack_stock NAME RELEASE PACKAGE...
@@ -219,29 +220,42 @@ unpack_stock()
 		done
 		rm -r ../debs
 		cd ..
+		# Packages of Debian 12 have modules in /lib
+		[ ! -d root/lib ] || cp -a --link root/lib/. root/usr/lib/
 		cp root/boot/vmlinuz-$release arch/x86/boot/bzImage ||
 			cp root/usr/lib/modules/$release/vmlinuz arch/x86/boot/bzImage
-		mv root/usr/lib/modules/$release install/lib/modules/"
+		ln -s ../../../root/usr/lib/modules/$release install/lib/modules/"
 }
 
-# stock_kernel NAME SERIES: what is made for other kernels is unpacked for this one.
+# stock_kernel NAME: what is made for other kernels is unpacked for this one.
 stock_kernel()
 {
-	local name=$1 series=$2 suite release packages want
+	local name=$1 release=${1%-stock} suite packages want
 
+	suite=$(sed -n "s/^$release\t//p" "$HERE/kernels")
 	# The selftests are built with the interfaces of its source.
-	source_tree "$series" "$series"
-	suite=$(sed -n "s/^$series\t//p" "$HERE/kernels")
-	want=$(recipe <(declare -f stock_release packages_of unpack_stock; echo "$series $suite"))
+	[ -z "$suite" ] || [ -n "${BARE:-}" ] || source_tree "$release" "$release"
+	want=$(recipe <(declare -f stock_release packages_of unpack_stock; echo "$release $suite"))
 	is_done "kernel-$name" "$want" && return
 	in_root apt-get -q update >"$LOGS/apt-update.log" 2>&1 ||
 		warn "the lists of packages are old, as the mirror does not answer"
-	release=$(stock_release "$series" "$suite")
-	[ -n "$release" ] || die "Debian $suite has no kernel of Linux $series any more"
+	if [ -n "$suite" ]; then
+		release=$(stock_release "$release" "$suite")
+		[ -n "$release" ] || die "Debian $suite has no kernel of Linux ${name%-stock} any more"
+	fi
 	mapfile -t packages < <(packages_of "$release")
 	step "unpack-$name" "fetching Linux $release" unpack_stock "$name" "$release" "${packages[@]}" ||
 		die "Linux $release could not be fetched and unpacked; is the mirror in reach?"
 	mark_done "kernel-$name" "$want"
+}
+
+# selftests_tree SERIES: what its selftests are built with, if that is another one's
+selftests_tree()
+{
+	local other
+
+	other=$(selftests_series "$1")
+	source_tree "$other" "$other"
 }
 
 one()
@@ -249,6 +263,11 @@ one()
 	local name=$1 base=${1%-intree} series=${1%%-*} variant
 	local fragments=("$HERE/kernel.config")
 
+	[ "$name" = "${name%-stock}" ] || {
+		stock_kernel "$name"
+		[ -n "${BARE:-}" ] || selftests_tree "$series"
+		return
+	}
 	grep -q "^$series	" "$HERE/kernels" ||
 		die "unknown KERNEL=$name (known: $(grep -v '^#' "$HERE/kernels" | cut -f 1 | xargs))"
 	variant=${base#"$series"}
@@ -258,15 +277,13 @@ one()
 		source_tree "$series" "$name"
 		"$TOP/tools/testing/intree.sh" "$LINUX/$name"
 		return ;;
-	stock)
-		stock_kernel "$name" "$series"
-		return ;;
 	?*)
 		need_variant "$variant"
 		fragments+=("$HERE/$variant.config") ;;
 	esac
 	plain_kernel "$base" "$series" "${fragments[@]}"
 	[ "$name" = "$base" ] || intree_kernel "$name" "$base"
+	selftests_tree "$series"
 }
 
 need_root "$0"

@@ -3,7 +3,7 @@
 #
 # "make kunit": the KUnit suites on a kernel that runs as a program, by the
 # kernel's own kunit.py; "make check" has them for one kernel, and in guests for all.
-#   KERNELS="7.3 6.12"  the kernels to test on
+#   KERNELS="7.3 6.12 6.1"  the kernels to test on
 
 . "$(dirname "$0")/../root/lib.sh"
 . "$(dirname "$0")/prepare.sh"
@@ -12,7 +12,7 @@ kernels=()
 trees=()
 
 need_root "make kunit"
-for kernel in ${KERNELS:-7.3 6.12}; do
+for kernel in ${KERNELS:-7.3 6.12 6.1}; do
 	need_kernel "$kernel"
 	kernels+=("$kernel")
 	trees+=("$kernel-uml")

@@ -20,6 +20,30 @@ need_kernel()
 		die "unknown KERNEL=$1 (known: $(xargs <<<"$known"))"
 }
 
+# selftests_series SERIES: the one with whose library its selftests are built. Those before
+# Linux 6.10 do not clean up in the parent; then it is the newest one's.
+selftests_series()
+{
+	if grep -qs FIXTURE_TEARDOWN_PARENT \
+			"$CACHE/linux/$1/tools/testing/selftests/kselftest_harness.h"; then
+		echo "$1"
+	else
+		grep -v '^#' "$HERE/kernels" | cut -f 1 | head -n 1
+	fi
+}
+
+# kernel_or_stock NAME: the kernel that is meant. "stock" is Debian's own, with which no kernel
+# is built, nor is the source of one needed.
+kernel_or_stock()
+{
+	if [ "$1" = stock ]; then
+		echo "$(sed -n 's/\ttrixie$//p' "$HERE/kernels")-stock"
+	else
+		need_kernel "$1"
+		echo "$1"
+	fi
+}
+
 # need_variant VARIANT: what kernel.config can be added to, or "stock"
 need_variant()
 {

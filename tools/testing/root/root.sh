@@ -9,6 +9,7 @@
 
 SUITE=trixie
 BACKPORTS=trixie-backports
+OLD=bookworm
 HERE=$TOP/tools/testing/root
 
 # host_tools: the only package the machine itself needs is debootstrap.
@@ -70,11 +71,11 @@ bootstrap()
 	mark_done bootstrap "$want"
 }
 
-# sources: both suites, and no pin: only what is asked for by
-# "-t $BACKPORTS" comes from the backports.
+# sources: of these suites, and no pin: only what is asked for by "-t $BACKPORTS"
+# comes from the backports, and what newer suites do not have from the old one.
 sources()
 {
-	printf 'deb %s %s main\n' "$MIRROR" "$SUITE" "$MIRROR" "$BACKPORTS" \
+	printf 'deb %s %s main\n' "$MIRROR" "$SUITE" "$MIRROR" "$BACKPORTS" "$MIRROR" "$OLD" \
 		>"$ROOT/etc/apt/sources.list"
 	printf 'APT::Install-Recommends "false";\nAcquire::Languages "none";\n' \
 		>"$ROOT/etc/apt/apt.conf.d/90testing"
