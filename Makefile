@@ -107,7 +107,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # made from the kernel's BTF.
 source := $(or $(KSRC),$(if $(BTF),,$(patsubst %/fs/fuse/fuse_i.h,%,$(firstword $(wildcard \
 	$(addsuffix /fs/fuse/fuse_i.h,$(KDIR) $(KDIR)/source))))))
-release = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 fuse-headers = $(if $(source),$(abspath $(source))/fs/fuse,$(CURDIR)/out/btf/$(release))
 VERSION ?= $(shell git log -1 --format=%cd --date=format:0.%Y%m%d.%H%M%S 2>/dev/null)
 # The kernel's Makefile has a variable of this name.
@@ -142,6 +142,7 @@ help:
 	@echo 'KERNELS="7.3 6.12 6.1" kernels to test on; DEBUG=1 their debug builds, VARIANT=kcsan|rt'
 	@echo '                   those that see data races, or are real-time (check, fuzz, soak);'
 	@echo '                   VARIANT=stock Debian builds of them (check)'
+	@echo 'STOCK=all|REGEX    one test on each kernel of the archive of Debian instead (check)'
 	@echo 'ACCEL=auto|kvm|tcg what guests run on: KVM where it works, or emulated (check, demo, shell)'
 	@echo 'ONLY=REGEX         tests to run, EXCEPT=REGEX those to leave out (check)'
 	@echo 'COUNT=N SEED=N     how many lies, and what they begin with (fuzz)'

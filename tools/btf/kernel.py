@@ -72,8 +72,9 @@ class Kernel:
     def __init__(self, kdir):
         self.kdir = kdir
         try:
-            with open(f"{kdir}/include/config/kernel.release") as file:
-                self.release = file.read().strip()
+            # Debian 12 has something else in include/config/kernel.release
+            with open(f"{kdir}/include/generated/utsrelease.h") as file:
+                self.release = "".join(re.findall(r'UTS_RELEASE "(.*)"', file.read()))
             with open(f"{kdir}/include/config/auto.conf") as file:
                 self.config = dict(re.findall(r"^(CONFIG_\w+)=(.*)$", file.read(), re.M))
         except OSError:

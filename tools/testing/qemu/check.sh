@@ -6,6 +6,7 @@
 #   DEBUG=1             their debug builds (KASAN, lockdep, kmemleak)
 #   VARIANT=kcsan|rt    their builds with VARIANT.config: a few scenarios, unless ONLY says which
 #   VARIANT=stock       the same with Debian's own kernels
+#   STOCK=all           instead: one scenario on each kernel of Debian's archive, see stock.sh
 #   INODES=N            inodes of the scenarios device-forgets and cache
 #   COUNT=N SEED=N      lies of the scenario device-fuzz, and what they begin with
 #   MINUTES=N           how long each of the scenarios soak and killing takes
@@ -28,10 +29,11 @@ trees=()
 uml=()
 
 need_root "make check"
+[ -z "${STOCK:-}" ] || exec "$HERE/stock.sh"
 case $VARIANT in
 ""|debug) ;;
 stock)
-	ONLY=${ONLY:-$STOCK} ;;
+	ONLY=${ONLY:-$STOCK_CORE} ;;
 *)
 	need_variant "$VARIANT"
 	ONLY=${ONLY:-$SMOKE} ;;

@@ -93,7 +93,7 @@ def fake_tree(path, version, config=None, client=True):
     write(path + "/Makefile", f"VERSION = {major}\nkernelversion:; @echo $(VERSION).{minor}\n")
     if config is not None:
         write(path + "/include/config/auto.conf", config)
-        write(path + "/include/config/kernel.release", version + "\n")
+        write(path + "/include/generated/utsrelease.h", f'#define UTS_RELEASE "{version}"\n')
         write(path + "/include/uapi/linux/fuse.h")
     if client:
         write(path + "/fs/fuse/fuse_i.h")

@@ -34,7 +34,7 @@ build_stock()
 
 	release=$(ls "$CACHE/linux/$1/install/lib/modules")
 	copy_sources "$1" &&
-		in_root /src/tools/testing/root/with-packages.sh "/cache/linux/$1/root/usr" \
+		in_root /src/tools/testing/root/with-packages.sh "/cache/linux/$1/root" \
 			make -C "/cache/module/$1" modules VERSION=1.0 \
 				KDIR="/usr/src/linux-headers-$release"
 }
