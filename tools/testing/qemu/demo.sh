@@ -3,30 +3,28 @@
 #
 # "make demo": sets up all that is needed, boots a guest that shares a
 # directory with this machine, does real work in it, and shows the result.
-#   KERNEL=7.3|6.12     the guest's kernel
+#   KERNEL=stock|7.3|6.12|6.1  the guest's kernel (default: stock, that of Debian 13)
 #   SHARE=DIR           the directory to share, instead of one in the cache
 
 . "$(dirname "$0")/../root/lib.sh"
 . "$(dirname "$0")/prepare.sh"
 
-KERNEL=${KERNEL:-7.3}
 SHARE=${SHARE:-$CACHE/demo}
 NAME=virtiofs-demo
 DIR=$SHARE/$NAME
 LOG=$LOGS/demo
 SHOWN=0
 
-# make_input: the work's material is a part of the kernel's own source. The
-# checksums are of the files in the kernel's tree, before any guest saw them.
+# make_input: the work's material is the kernel's own headers. The
+# checksums are of the files in its tree, before any guest saw them.
 make_input()
 {
 	[ ! -e "$DIR" ] || [ -e "$DIR/MD5SUMS" ] ||
 		die "$DIR is there already and not from an earlier demo"
 	rm -rf --one-file-system "$DIR"
 	mkdir -p "$DIR"
-	(cd "$CACHE/linux/$KERNEL" &&
-		find fs net -type f \( -name '*.[chS]' -o -name Makefile -o -name Kconfig \) \
-			! -name '*.mod.c' | LC_ALL=C sort >"$DIR/files" &&
+	(cd "$TREE" &&
+		find include/{linux,net,sound,uapi,video} -type f -name '*.h' | LC_ALL=C sort >"$DIR/files" &&
 		tar -cf "$DIR/source.tar" -T "$DIR/files" &&
 		xargs -d '\n' md5sum <"$DIR/files" >"$DIR/MD5SUMS")
 	rm "$DIR/files"
@@ -57,54 +55,58 @@ shown()
 # untouched: all files that the guest only unpacked, or renamed.
 untouched()
 {
-	(cd "$DIR" && grep -vE ' (fs/nls/|net/Makefile$|fs/fuse/(virtio_fs.c|Makefile)$)' MD5SUMS |
-		sed -E 's: net/sched/: net/scheduler/:; s: fs/minix/: net/minix/:
-			s: fs/ext2/super.c$: fs/ext2/renamed.c:' >MD5SUMS.host &&
+	(cd "$DIR" && grep -vE ' (include/sound/|include/linux/xattr.h$|include/uapi/linux/(virtio_fs|fuse).h$)' MD5SUMS |
+		sed -E 's: include/net/: include/network/:; s: include/video/: include/network/video/:
+			s: include/linux/fs.h$: include/linux/renamed.h:' >MD5SUMS.host &&
 		md5sum --quiet -c MD5SUMS.host)
 }
 
 # edited: what diff shows between the kernel's tree and the share.
 edited()
 {
-	local source=$CACHE/linux/$KERNEL/fs/fuse
+	local header=include/uapi/linux/virtio_fs.h
 
-	sed 's/virtio-fs/virtiofs/g' "$source/virtio_fs.c" |
-		cmp - "$DIR/fs/fuse/virtio_fs.c" &&
-		{ diff "$source/Makefile" "$DIR/fs/fuse/Makefile" || true; } |
-		grep '^> Edited by a guest that runs Linux' | sed 's/^/           /'
+	sed 's/VIRTIO_FS/VIRTIOFS/g' "$TREE/$header" | cmp - "$DIR/$header" &&
+		{ diff "$TREE/include/uapi/linux/fuse.h" "$DIR/include/uapi/linux/fuse.h" || true; } |
+		grep '^> .* Edited by a guest that runs Linux' | sed 's/^/           /'
 }
 
 renamed()
 {
-	[ -d "$DIR/net/scheduler" ] && [ ! -e "$DIR/net/sched" ] &&
-		[ -d "$DIR/net/minix" ] && [ ! -e "$DIR/fs/minix" ] &&
-		[ -f "$DIR/fs/ext2/renamed.c" ] && [ ! -e "$DIR/fs/ext2/super.c" ]
+	[ -d "$DIR/include/network" ] && [ ! -e "$DIR/include/net" ] &&
+		[ -d "$DIR/include/network/video" ] && [ ! -e "$DIR/include/video" ] &&
+		[ -f "$DIR/include/linux/renamed.h" ] && [ ! -e "$DIR/include/linux/fs.h" ]
 }
 
 linked()
 {
-	[ "$DIR/fs/namei.c" -ef "$DIR/fs/namei-hard-link.c" ] &&
-		[ "$(stat -c %h "$DIR/fs/namei.c")" = 2 ] &&
-		[ "$(readlink "$DIR/fs/namei-soft-link.c")" = namei.c ]
+	local linux=$DIR/include/linux
+
+	[ "$linux/namei.h" -ef "$linux/namei-hard-link.h" ] &&
+		[ "$(stat -c %h "$linux/namei.h")" = 2 ] &&
+		[ "$(readlink "$linux/namei-soft-link.h")" = namei.h ]
 }
 
 deleted()
 {
-	[ ! -e "$DIR/fs/nls" ] && [ ! -e "$DIR/net/Makefile" ]
+	[ ! -e "$DIR/include/sound" ] && [ ! -e "$DIR/include/linux/xattr.h" ]
 }
 
 need_root "make demo"
-need_kernel "$KERNEL"
+KERNEL=$(kernel_or_stock "${KERNEL:-stock}")
 [ "$SHARE" = "$CACHE/demo" ] || need_directory "$SHARE"
 
 say "Setting up (what is there already is not made again; the cache is $CACHE)"
-(prepare "$KERNEL")
+(BARE=1 prepare "$KERNEL")
+for TREE in "$CACHE/linux/$KERNEL"/root/usr/src/linux-headers-*-common "$CACHE/linux/$KERNEL"; do
+	[ ! -d "$TREE/include/linux" ] || break
+done
 mkdir -p "$SHARE"
 make_input
 files=$(wc -l <"$DIR/MD5SUMS")
 
 say "Sharing $SHARE with a guest that runs Linux $KERNEL under QEMU"
-say "  host:  source.tar has $files files of the kernel's source, $(du -m "$DIR/source.tar" | cut -f 1) MiB"
+say "  host:  source.tar has $files files of the kernel's headers, $(du -m "$DIR/source.tar" | cut -f 1) MiB"
 say "  host:  virtiofsd serves the directory; the guest boots"
 guest
 
@@ -112,7 +114,7 @@ say "Looking at $DIR on this machine"
 shown "$(wc -l <"$DIR/MD5SUMS") checksums compared: all files that were not edited are unchanged" untouched
 shown "the edits are there" edited
 shown "the renamed file and directories are there, the old names are gone" renamed
-shown "the hard link counts 2, the symbolic link points to namei.c" linked
+shown "the hard link counts 2, the symbolic link points to namei.h" linked
 shown "what was deleted is gone" deleted
 
 say "Done in $SECONDS s: the module was built for Linux $KERNEL, loaded and mounted; the guest"

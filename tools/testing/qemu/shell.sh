@@ -2,18 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # "make shell SHARE=DIR": a root shell in a guest that has DIR on /mnt.
-#   KERNEL=7.3|6.12     the guest's kernel
+#   KERNEL=stock|7.3|6.12|6.1  the guest's kernel (default: stock, that of Debian 13)
 
 . "$(dirname "$0")/../root/lib.sh"
 . "$(dirname "$0")/prepare.sh"
 
-KERNEL=${KERNEL:-7.3}
 [ -n "${SHARE:-}" ] || die "say which directory the guest shall have: make shell SHARE=DIR"
 need_root "make shell"
-need_kernel "$KERNEL"
+KERNEL=$(kernel_or_stock "${KERNEL:-stock}")
 need_directory "$SHARE"
 [ -t 0 ] && [ -t 1 ] || die "make shell needs a terminal"
-(prepare "$KERNEL")
+(BARE=1 prepare "$KERNEL")
 
 terminal=$(stty -g)
 trap 'stty "$terminal"' EXIT

@@ -40,48 +40,49 @@ compare()
 # What a person does to a source tree: each deed can be seen on the host.
 edit()
 {
-	sed -i 's/virtio-fs/virtiofs/g' fs/fuse/virtio_fs.c &&
-		echo "Edited by a guest that runs Linux $(uname -r)." >>fs/fuse/Makefile
+	sed -i 's/VIRTIO_FS/VIRTIOFS/g' include/uapi/linux/virtio_fs.h &&
+		echo "/* Edited by a guest that runs Linux $(uname -r) */" >>include/uapi/linux/fuse.h
 }
 
 rename()
 {
-	mv net/sched net/scheduler &&
-		mv fs/ext2/super.c fs/ext2/renamed.c &&
-		mv -T fs/minix net/minix
+	mv include/net include/network &&
+		mv include/linux/fs.h include/linux/renamed.h &&
+		mv -T include/video include/network/video
 }
 
 link()
 {
-	ln fs/namei.c fs/namei-hard-link.c &&
-		ln -s namei.c fs/namei-soft-link.c
+	ln include/linux/namei.h include/linux/namei-hard-link.h &&
+		ln -s namei.h include/linux/namei-soft-link.h
 }
 
 delete()
 {
-	rm -r fs/nls && rm net/Makefile
+	rm -r include/sound && rm include/linux/xattr.h
 }
 
 cd / || exit 1
-modprobe virtiofs || give_up "modprobe virtiofs"
-tell "modprobe virtiofs has loaded $(modinfo -n virtiofs)"
-case $(modinfo -n virtiofs) in
-*/updates/virtiofs.ko) ;;
+mkdir -p /mnt
+mount -t virtiofs myfs /mnt || give_up "mount -t virtiofs myfs /mnt"
+[ "$(cat "/sys/module/$module/srcversion")" = "$(modinfo -F srcversion "$module")" ] ||
+	give_up "another driver has been loaded"
+case $(modinfo -n "$module") in
+*/updates/*)
+	tell "mount has loaded $(modinfo -n "$module")" ;;
 *)
 	give_up "that is not the module from updates/" ;;
 esac
-mkdir -p /mnt
-mount -t virtiofs myfs /mnt || give_up "mount -t virtiofs myfs /mnt"
 tell "mount -t virtiofs myfs /mnt: $(df -h /mnt | awk 'END { print $2 " in size, " $4 " free" }')"
 cd "/mnt/$directory" || give_up "the directory of the demo is not on the mount"
 timed "unpacked source.tar onto the mount" unpack
-tell "there are $(find fs net -type f | wc -l) files, $(du -sm . | cut -f 1) MiB"
+tell "there are $(find include -type f | wc -l) files, $(du -sm . | cut -f 1) MiB"
 timed "read all of them again: the checksums are those of the host" compare
-timed "edited fs/fuse/virtio_fs.c and fs/fuse/Makefile" edit
+timed "edited two headers" edit
 timed "renamed a file, a directory, and moved one to another directory" rename
 timed "made a hard link and a symbolic link" link
-timed "deleted the directory fs/nls and the file net/Makefile" delete
+timed "deleted the directory include/sound and the file include/linux/xattr.h" delete
 cd /
 umount /mnt || give_up "umount /mnt"
-rmmod virtiofs || give_up "rmmod virtiofs"
-tell "umount /mnt and rmmod virtiofs: all is written, the module is gone"
+rmmod "$module" || give_up "rmmod $module"
+tell "umount /mnt and rmmod $module: all is written, the module is gone"
