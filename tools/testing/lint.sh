@@ -108,6 +108,26 @@ words()
 		grep -HniwE "\b($not)\b" Documentation/design.rst) || true
 }
 
+# manuals: what groff says of the man pages, and the names that they lack: options, files, parameters.
+manuals()
+{
+	local name
+
+	for name in Documentation/man/*; do
+		in_src groff -man -Tutf8 -ww -z "$name" 2>&1
+	done
+	{
+		grep -ohP '(fsparam_\w+\("|module_param_(named|cb)\()\K\w+' "$TOP"/fuse/*.c
+		sed -n 's:^What\:.*/sys/fs/virtiofs/.*/::p' "$TOP"/Documentation/ABI/testing/*
+	} | sort -u | while read -r name; do
+		grep -qw -e "$name" "$TOP/Documentation/man/virtiofs.5" || echo "virtiofs.5 lacks $name"
+	done
+	grep -ohP '"\K--[a-z]+(?=")' "$TOP/tools/virtiofs-top" | sort -u | while read -r name; do
+		tr -d '\\' <"$TOP/Documentation/man/virtiofs-top.1" | grep -qw -e "$name" ||
+			echo "virtiofs-top.1 lacks $name"
+	done
+}
+
 # includes: "make lint" is where the layers of Documentation/design.rst hold.
 includes()
 {
@@ -255,6 +275,7 @@ scripts
 kernel_doc
 fault "include rules" < <(includes)
 fault "words that may not stand" < <(words)
+fault "man pages" < <(manuals)
 fault "messages that Documentation/filesystems/virtiofs-admin.rst lacks" \
 	< <(in_src python3 -B tools/testing/messages.py 2>&1)
 for kernel in "${kernels[@]}"; do

@@ -162,6 +162,8 @@ def dkms(test):
                          one.release)
         code, said = one.run("virtiofs-top", "--once", "--interval", "0.1")
         test.claim("program_of_the_package_runs", "there is no virtiofs device" in said, f"{code} {said}")
+        code, said = one.run("ls", "/usr/share/man/man5/virtiofs.5.gz", "/usr/share/man/man1/virtiofs-top.1.gz")
+        test.claim("there_are_man_pages", not code, said)
         keep("installed")
         boot_from_the_host(test, one)
         code, said = one.install(second)
