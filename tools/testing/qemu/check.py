@@ -27,6 +27,7 @@ import check_machine
 import check_package
 import check_scripts
 import check_stock
+import check_system
 import check_variants
 import guest
 import tap
@@ -35,7 +36,7 @@ from scenario import SCENARIOS, Test, scenario, tmpfs
 
 # These have scenarios of their own, and register them when they are imported.
 PARTS = (check_device, check_faults, check_host, check_machine, check_package, check_scripts,
-         check_stock, check_variants)
+         check_stock, check_system, check_variants)
 
 DEBIAN = guest.CACHE + "/debian"
 GUEST_SCRIPTS = os.path.dirname(os.path.abspath(__file__)) + "/guest"

@@ -23,13 +23,14 @@ VARIANT=${VARIANT:-${DEBUG:+debug}}
 # What a variant is for that is neither plain nor debug.
 SMOKE='^(kunit|lifecycle|mounts|killing)$'
 # What is to be seen on kernels as Debian has them
-STOCK='^(btf|stock|lifecycle|mounts|submounts|selftests.*|hotplug|dead-daemon|device-(killed|late|timeout))$'
+STOCK_CORE='^(btf|stock|system|lifecycle|mounts|submounts|selftests.*|hotplug|dead-daemon|device-(killed|late|timeout))$'
 names=()
 trees=()
 uml=()
+systems=()
 
-need_root "make check"
 [ -z "${STOCK:-}" ] || exec "$HERE/stock.sh"
+need_root "make check"
 case $VARIANT in
 ""|debug) ;;
 stock)
@@ -61,7 +62,9 @@ for kernel in ${KERNELS:-7.3 6.12 6.1}; do
 	# The scenarios kunit-uml and kunit-uml-32 are for the first one
 	[ -n "$VARIANT" ] || ! wants kunit-uml kunit-uml-32 || uml=("${uml[0]:-$kernel-uml}")
 done
-(prepare "${trees[@]}" && prepare_kernels "${uml[@]}" && "$HERE/debian.sh")
+[ "$VARIANT" != stock ] || ! wants system || systems=(bookworm trixie)
+(prepare "${trees[@]}" && prepare_kernels "${uml[@]}" && "$HERE/debian.sh" &&
+	"$HERE/system.sh" "${systems[@]}")
 
 say "running the scenarios"
 become_in_root python3 -B /src/tools/testing/qemu/check.py "${names[@]}" \

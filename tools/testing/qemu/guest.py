@@ -230,6 +230,7 @@ class Guest:
     images    the parts of the initramfs, besides the kernel's own, by name or by path; with
               root=TAG instead the guest boots from that share, without an initramfs or
               with initrd=PATH, init is the first process there then
+    disk      a file with a file system to boot from, with image=PATH and initrd=PATH of its kernel
     memory    as QEMU's -m takes it, with slots=N,maxmem=SIZE if more may be plugged in
     nodes     so many NUMA nodes have equal parts of the memory, each in a file of its own
     machine   q35, or microvm: devices on virtio-mmio, no PCI, no MSI
@@ -248,7 +249,7 @@ class Guest:
     accelerator = "tcg"
 
     def __init__(self, kernel, shares, run, log_dir, name="guest", env=None, images=("base",),
-                 root=None, initrd=None, init="/guest/init", programs=False, smp=2, memory="1G",
+                 root=None, disk=None, image=None, initrd=None, init="/guest/init", programs=False, smp=2, memory="1G",
                  nodes=1, machine="q35", words=(), qemu=(), reboots=False,
                  limit=300, on_line=None, console=None, driver="ours"):
         self.kernel = kernel
@@ -258,6 +259,8 @@ class Guest:
         self.name = name
         self.images = images
         self.root = root
+        self.disk = disk
+        self.image = image or f"{CACHE}/linux/{kernel}/arch/x86/boot/bzImage"
         self.initrd = initrd
         self.init = init
         self.programs = programs
@@ -311,9 +314,6 @@ class Guest:
         while the kernel measures it, which then is in error by a factor of fifty."""
         return [f"tsc_early_khz={tsc_khz()}"] if Guest.accelerator == "tcg" else []
 
-    def command_line(self):
-        words = ["console=ttyS0", "panic=-1", "panic_on_warn=1", "oops=panic",
-                 "no_timer_check", "tsc=reliable", *self.clock(),
     def has_built_in(self):
         """Has it the kernel's own driver built in, where that is not in its place?"""
         if not self.kernel.endswith("-stock"):
@@ -322,6 +322,9 @@ class Guest:
         with open(path) as file:
             return "/virtiofs.ko\n" in file.read()
 
+    def command_line(self):
+        words = ["console=ttyS0", "panic=-1", "panic_on_warn=1", "oops=panic",
+                 "no_timer_check", "tsc=reliable", *self.clock(),
                  # So that the log still has its begin when the tests are over.
                  "log_buf_len=4M", *self.words]
         if self.has_built_in() and self.driver == "ours" and not self.disk:
@@ -335,6 +338,8 @@ class Guest:
             words += ["init_on_alloc=1"]
         if self.root:
             words += [f"root={self.root}", "rootfstype=virtiofs", "rw", f"init={self.init}"]
+        if self.disk:
+            words += ["root=/dev/vda", "rw"]
         words += [f'{key}="{value}"' for key, value in self.env.items()]
         return " ".join(words)
 
@@ -371,10 +376,12 @@ class Guest:
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             *ACCELERATORS[Guest.accelerator], "-smp", str(self.smp), "-m", self.memory,
-            "-kernel", f"{CACHE}/linux/{self.kernel}/arch/x86/boot/bzImage",
+            "-kernel", self.image,
             "-append", self.command_line(), *self.machine_options(), *self.qemu]
         if not self.reboots:
             command += ["-no-reboot"]
+        if self.disk:
+            command += ["-drive", f"file={self.disk},format=raw,if=virtio"]
         if self.initrd or not self.root:
             command += ["-initrd", self.initrd or self.initramfs()]
         for port in ("verdict", "control"):
