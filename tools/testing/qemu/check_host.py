@@ -8,7 +8,7 @@ import subprocess
 
 import guest
 import tap
-from scenario import scenario, tmpfs
+from scenario import Test, scenario, tmpfs
 
 SOURCE = os.path.realpath(__file__).rsplit("/", 4)[0]
 TESTING = SOURCE + "/tools/testing"
@@ -288,7 +288,24 @@ def refusals(test):
         refused("small_disk", "demo", "MiB are needed")
         test.claim_equal("small_disk_stays_empty", os.listdir(cache), [])
     refused("mirror_out_of_reach", "demo", "is the mirror ")
+    for name, how, wanted in (
+            ("full_disk", "echo No space left on device; exit 1", "the disk is full: "),
+            ("program_that_is_killed", "kill -9 $$", "memory ran short"),
+            ("mirror_without_a_name", "echo Could not resolve; exit 1", "the mirror does not answer")):
+        write(known + "/debootstrap", f"#!/bin/sh\n{how}\n")
+        code, said = command(["/bin/bash", f"{TESTING}/qemu/demo.sh"], log,
+                             env={"PATH": known, "VIRTIOFS_CACHE": cache})
+        test.claim(f"{name}_is_named", code and f"warning: {wanted}" in said, said)
     test.claim_equal("nothing_half_done_is_taken_for_done", os.listdir(cache + "/stamps"), [])
+
+
+    # A scenario that has no place to work in fails alone.
+    other = Test("refusals", test.kernel, test.driver)
+    other.log_dir, other.work = test.work + "/log", "/proc/work"
+    other.run()
+    test.claim_equal("scenario_without_a_directory_fails_alone",
+                     [(one.status, one.name) for one in other.results],
+                     [(tap.FAIL, "host: scenario_comes_to_its_end")])
 
 
 def programs_without(path, names):

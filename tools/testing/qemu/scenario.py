@@ -101,10 +101,10 @@ class Test:
 
     def run(self):
         start = time.monotonic()
-        shutil.rmtree(self.log_dir, ignore_errors=True)
-        os.makedirs(self.log_dir)
-        os.makedirs(self.work)
         try:
+            shutil.rmtree(self.log_dir, ignore_errors=True)
+            os.makedirs(self.log_dir)
+            os.makedirs(self.work)
             SCENARIOS[self.name][0](self)
         except Exception as error:  # an error of one scenario is not the end of the others
             self.claim("scenario_comes_to_its_end", False, f"{type(error).__name__}: {error}")

@@ -87,6 +87,18 @@ mark_done()
 	echo "$2" >"$STAMPS/$1"
 }
 
+# reason LOG CODE: what a step has failed of, if it is the machine's fault.
+reason()
+{
+	if grep -q 'No space left on device' "$1" 2>/dev/null; then
+		warn "the disk is full: $CACHE has $(df --output=avail -m "$CACHE" | tail -n 1 | tr -d ' ') MiB free"
+	elif [ "$2" -eq 137 ] || grep -qE 'Killed signal terminated|Cannot allocate memory' "$1"; then
+		warn "memory ran short: a program was killed, or got none"
+	elif grep -qE 'Could not resolve|Failed to fetch|Unable to connect|Connection failed' "$1"; then
+		warn "the mirror does not answer"
+	fi
+}
+
 # step LOG TEXT CMD...: run one long step, its output in a log file, its
 # progress (elapsed time and the size of the log) on a terminal or, else,
 # a line when it begins and one when it ends.
@@ -118,6 +130,7 @@ step()
 	if [ "$rc" -ne 0 ]; then
 		tail -n 15 "$log" | sed 's/^/    /' >&2
 		warn "the whole log is in $log"
+		reason "$log" "$rc"
 		return "$rc"
 	fi
 	say "  $text: done in ${now} s"
