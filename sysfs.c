@@ -6,10 +6,12 @@
  * their sessions.  Knows neither FUSE nor what the queues carry.
  */
 
+#include <linux/cleanup.h>
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/kstrtox.h>
+#include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
@@ -23,6 +25,21 @@ static struct kset *virtiofs_kset;
 
 /* .../debug/virtiofs */
 static struct dentry *virtiofs_debugfs;
+
+static struct mutex *lock_interruptible(struct mutex *lock)
+{
+	return mutex_lock_interruptible(lock) ? NULL : lock;
+}
+
+static void unlock(struct mutex *held)
+{
+	if (held)
+		mutex_unlock(held);
+}
+
+/* A mutex until the end of the function, or NULL if a signal came first */
+DEFINE_CLASS(lock_intr, struct mutex *, unlock(_T), lock_interruptible(lock),
+	     struct mutex *lock)
 
 static struct virtiofs_device *device_of(const struct kobject *kobj)
 {
@@ -53,9 +70,11 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	struct virtiofs_device *dev = device_of(kobj);
 
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock)
-		return sysfs_emit(buf, "%s\n", device_state(dev));
-	return 0;
+	CLASS(lock_intr, held)(&dev->lock);
+
+	if (!held)
+		return -EINTR;
+	return sysfs_emit(buf, "%s\n", device_state(dev));
 }
 
 /* As "umount -f", for a share whose mount point is not known */
@@ -68,10 +87,12 @@ static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 	if (err || !yes)
 		return -EINVAL;
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock) {
-		if (dev->vqs)
-			virtiofs_vqs_kill(dev->vqs);
-	}
+	CLASS(lock_intr, held)(&dev->lock);
+
+	if (!held)
+		return -EINTR;
+	if (dev->vqs)
+		virtiofs_vqs_kill(dev->vqs);
 	return count;
 }
 
@@ -112,11 +133,13 @@ static ssize_t session_show(struct kobject *kobj, struct kobj_attribute *attr,
 	struct virtiofs_device *dev = device_of(kobj);
 	struct virtiofs_session *session;
 
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->sessions_lock) {
-		session = device_session(dev);
-		if (session)
-			return sysfs_emit(buf, "%lu\n", file->value(session));
-	}
+	CLASS(lock_intr, held)(&dev->sessions_lock);
+
+	if (!held)
+		return -EINTR;
+	session = device_session(dev);
+	if (session)
+		return sysfs_emit(buf, "%lu\n", file->value(session));
 	return -ENODEV;
 }
 
@@ -131,11 +154,13 @@ static ssize_t session_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 	if (err)
 		return err;
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->sessions_lock) {
-		session = device_session(dev);
-		if (session)
-			return file->set(session, value) ?: count;
-	}
+	CLASS(lock_intr, held)(&dev->sessions_lock);
+
+	if (!held)
+		return -EINTR;
+	session = device_session(dev);
+	if (session)
+		return file->set(session, value) ?: count;
 	return -ENODEV;
 }
 
@@ -149,12 +174,14 @@ static ssize_t prune_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 	if (err || !yes)
 		return -EINVAL;
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->sessions_lock) {
-		session = device_session(dev);
-		if (!session)
-			return -ENODEV;
-		virtiofs_inodes_prune(session);
-	}
+	CLASS(lock_intr, held)(&dev->sessions_lock);
+
+	if (!held)
+		return -EINTR;
+	session = device_session(dev);
+	if (!session)
+		return -ENODEV;
+	virtiofs_inodes_prune(session);
 	return count;
 }
 
@@ -251,15 +278,17 @@ static ssize_t cpu_list_show(struct kobject *kobj, struct kobj_attribute *attr,
 	unsigned int cpu;
 	int len = 0;
 
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock) {
-		if (!dev->vqs)
-			return -ENODEV;
-		for_each_possible_cpu(cpu) {
-			if (index == VIRTIOFS_VQ_HIPRIO ||
-			    dev->vqs->map[cpu] == index)
-				len += sysfs_emit_at(buf, len, "%s%u",
-						     len ? ", " : "", cpu);
-		}
+	CLASS(lock_intr, held)(&dev->lock);
+
+	if (!held)
+		return -EINTR;
+	if (!dev->vqs)
+		return -ENODEV;
+	for_each_possible_cpu(cpu) {
+		if (index == VIRTIOFS_VQ_HIPRIO ||
+		    dev->vqs->map[cpu] == index)
+			len += sysfs_emit_at(buf, len, "%s%u",
+					     len ? ", " : "", cpu);
 	}
 	return len + sysfs_emit_at(buf, len, "\n");
 }
@@ -281,11 +310,13 @@ static ssize_t mq_stat_show(struct kobject *kobj, struct kobj_attribute *attr,
 	struct mq_stat *stat = container_of(attr, struct mq_stat, attr);
 	struct virtiofs_vq_stats stats;
 
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->lock) {
-		if (!dev->vqs)
-			return -ENODEV;
-		virtiofs_vq_stats(&dev->vqs->vq[mq_index(kobj)], &stats);
-	}
+	CLASS(lock_intr, held)(&dev->lock);
+
+	if (!held)
+		return -EINTR;
+	if (!dev->vqs)
+		return -ENODEV;
+	virtiofs_vq_stats(&dev->vqs->vq[mq_index(kobj)], &stats);
 	return sysfs_emit(buf, "%llu\n", *(u64 *)((void *)&stats + stat->offset));
 }
 
@@ -367,11 +398,13 @@ static int latency_show(struct seq_file *m, void *unused)
 	struct virtiofs_device *dev = m->private;
 	struct virtiofs_session *session;
 
-	scoped_cond_guard(mutex_intr, return -EINTR, &dev->sessions_lock) {
-		session = device_session(dev);
-		if (session)
-			virtiofs_stats_show_latency(session, m);
-	}
+	CLASS(lock_intr, held)(&dev->sessions_lock);
+
+	if (!held)
+		return -EINTR;
+	session = device_session(dev);
+	if (session)
+		virtiofs_stats_show_latency(session, m);
 	return 0;
 }
 

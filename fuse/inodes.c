@@ -72,7 +72,7 @@ static bool inodes_prune_list(struct glue_conn *conn, struct super_block *sb,
 			      int nid, struct mem_cgroup *memcg)
 {
 	unsigned long nr = list_lru_count_one(&sb->s_dentry_lru, nid, memcg);
-	struct shrinker *shrinker = virtiofs_sb_shrinker(sb);
+	struct shrinker *shrinker = compat_sb_shrinker(sb);
 	struct shrink_control sc = {
 		.gfp_mask = current_gfp_context(GFP_KERNEL),
 		.nid = nid,

@@ -9,7 +9,6 @@
 
 #include <linux/cleanup.h>
 #include <linux/group_cpus.h>
-#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -97,9 +96,9 @@ static inline const char *seq_buf_str(struct seq_buf *s)
 #endif
 
 #ifdef VIRTIOFS_HAVE_SHRINK_POINTER
-#define virtiofs_sb_shrinker(sb)	((sb)->s_shrink)
+#define compat_sb_shrinker(sb)	((sb)->s_shrink)
 #else
-#define virtiofs_sb_shrinker(sb)	(&(sb)->s_shrink)
+#define compat_sb_shrinker(sb)	(&(sb)->s_shrink)
 #endif
 
 #ifdef VIRTIOFS_HAVE_UEVENT_CONST
@@ -108,33 +107,11 @@ static inline const char *seq_buf_str(struct seq_buf *s)
 #define VIRTIOFS_UEVENT_CONST
 #endif
 
-#ifdef VIRTIOFS_HAVE_ASSIGN_STR_SRC
-#define virtiofs_assign_str(field)	__assign_str(field, field)
-#else
-#define virtiofs_assign_str(field)	__assign_str(field)
-#endif
-
 /* A FUSE client that knows nothing of idmapped mounts would show wrong owners */
 #ifdef VIRTIOFS_HAVE_FUSE_IDMAP
 #define VIRTIOFS_FS_FLAGS	FS_ALLOW_IDMAP
 #else
 #define VIRTIOFS_FS_FLAGS	0
-#endif
-
-/* For mutexes alone */
-#ifndef scoped_cond_guard
-static inline struct mutex *compat_mutex_intr(struct mutex *lock)
-{
-	return mutex_lock_interruptible(lock) ? NULL : lock;
-}
-
-DEFINE_FREE(compat_mutex, struct mutex *, if (_T) mutex_unlock(_T))
-#define scoped_cond_guard(name, fail, lock)				\
-	for (struct mutex *_held __free(compat_mutex) = compat_##name(lock), \
-	     *_done = NULL; !_done; _done = (void *)1)			\
-		if (!_held)						\
-			fail;						\
-		else
 #endif
 
 /* Methods of a virtio driver for a reset of its device by the transport */

@@ -10,6 +10,13 @@
 
 #include <linux/tracepoint.h>
 
+/* Linux 6.1 wants to be told the source of a string once more */
+#ifdef VIRTIOFS_HAVE_ASSIGN_STR_SRC
+#define compat_assign_str(field)	__assign_str(field, field)
+#else
+#define compat_assign_str(field)	__assign_str(field)
+#endif
+
 /* A request goes to a queue: @copied bytes of it, and where the other ones lie */
 TRACE_EVENT(virtiofs_request,
 	TP_PROTO(const char *tag, const char *queue, u64 unique, u32 opcode,
@@ -25,8 +32,8 @@ TRACE_EVENT(virtiofs_request,
 		__field(u32, copied)
 	),
 	TP_fast_assign(
-		virtiofs_assign_str(tag);
-		virtiofs_assign_str(queue);
+		compat_assign_str(tag);
+		compat_assign_str(queue);
 		__entry->unique = unique;
 		__entry->nodeid = nodeid;
 		__entry->opcode = opcode;
@@ -53,7 +60,7 @@ TRACE_EVENT(virtiofs_reply,
 		__field(u32, copied)
 	),
 	TP_fast_assign(
-		virtiofs_assign_str(tag);
+		compat_assign_str(tag);
 		__entry->unique = unique;
 		__entry->ns = ns;
 		__entry->opcode = opcode;
@@ -75,7 +82,7 @@ TRACE_EVENT(virtiofs_abandon,
 		__field(u32, opcode)
 	),
 	TP_fast_assign(
-		virtiofs_assign_str(tag);
+		compat_assign_str(tag);
 		__entry->unique = unique;
 		__entry->opcode = opcode;
 	),
@@ -111,7 +118,7 @@ TRACE_EVENT(virtiofs_backlog,
 		__field(unsigned int, nr)
 	),
 	TP_fast_assign(
-		virtiofs_assign_str(queue);
+		compat_assign_str(queue);
 		__entry->device = device;
 		__entry->nr = nr;
 	),
@@ -129,7 +136,7 @@ TRACE_EVENT(virtiofs_kick,
 		__field(unsigned int, in_flight)
 	),
 	TP_fast_assign(
-		virtiofs_assign_str(queue);
+		compat_assign_str(queue);
 		__entry->device = device;
 		__entry->in_flight = in_flight;
 	),
@@ -148,7 +155,7 @@ TRACE_EVENT(virtiofs_poll,
 		__field(u64, ns)
 	),
 	TP_fast_assign(
-		virtiofs_assign_str(queue);
+		compat_assign_str(queue);
 		__entry->device = device;
 		__entry->ended = ended;
 		__entry->ns = ns;
