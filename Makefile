@@ -27,6 +27,8 @@ ccflags-y += $(call virtiofs-has,IDMAP,nop_mnt_idmap,\
 	$(srctree)/include/linux/mnt_idmapping.h)
 ccflags-y += $(call virtiofs-has,INODE_STATE,inode_state_read,\
 	$(srctree)/include/linux/fs.h)
+ccflags-y += $(call virtiofs-has,KUNIT_DEVICE,kunit_device_register,\
+	$(srctree)/include/kunit/device.h)
 ccflags-y += $(call virtiofs-has,MAP_OPS,virtio_map_ops,\
 	$(srctree)/include/linux/virtio_config.h)
 ccflags-y += $(call virtiofs-has,RESET_METHODS,reset_prepare,\

@@ -281,7 +281,7 @@ static void killed_reader_does_not_leave_its_stack_to_the_device(struct kunit *t
 	struct mock_device *mock;
 	struct opener *caller;
 
-	if (!IS_ENABLED(VIRTIOFS_HAVE_FUSE_KVEC_PAGES))
+	if (!MOCK_MAPS_KERNEL_MEMORY)
 		kunit_skip(test, "the kernel's own memory is copied");
 	mock = mounted_device(test, FUSE_READ);
 	caller = new_callers(test);

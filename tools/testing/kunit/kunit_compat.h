@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What KUnit and virtio of older kernels lack that the suites use.  Found by
- * the headers that there are, since nothing but the suites needs it.
+ * What KUnit and virtio of older kernels lack that the suites use.
  */
 #ifndef VIRTIOFS_KUNIT_COMPAT_H
 #define VIRTIOFS_KUNIT_COMPAT_H
@@ -9,11 +8,12 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/slab.h>
+#include <linux/virtio_config.h>
 
 #include <kunit/test.h>
 #include <kunit/resource.h>
 
-#if __has_include(<kunit/device.h>)
+#ifdef VIRTIOFS_HAVE_KUNIT_DEVICE
 #include <kunit/device.h>
 #else
 
@@ -118,30 +118,35 @@ static inline int kunit_compat_suite(const char *value, const struct kernel_para
 #define nop_mnt_idmap	init_user_ns
 #endif
 
-/* A method of a device, which a function in the newest form serves */
+/* Does the driver give the kernel's own memory to the device, for direct I/O? */
+#ifdef VIRTIOFS_HAVE_FUSE_KVEC_PAGES
+#define MOCK_MAPS_KERNEL_MEMORY	true
+#else
+#define MOCK_MAPS_KERNEL_MEMORY	false
+#endif
+
+/* A method of a device, for the function in the newest form that serves it */
 #ifdef VIRTIOFS_HAVE_VIRTQUEUE_INFO
-#define MOCK_FIND_VQS(method, find)					\
-static int method(struct virtio_device *vdev, unsigned int nr,		\
-		struct virtqueue *rings[], struct virtqueue_info info[], \
-		struct irq_affinity *desc)				\
-{									\
-	return find(vdev, nr, rings, info);				\
+static inline int mock_compat_find_vqs(struct virtio_device *vdev, unsigned int nr,
+				       struct virtqueue *rings[], struct virtqueue_info info[],
+				       struct irq_affinity *desc)
+{
+	return mock_find_vqs(vdev, nr, rings, info);
 }
 #else
-#define MOCK_FIND_VQS(method, find)					\
-static int method(struct virtio_device *vdev, unsigned int nr,		\
-		struct virtqueue *rings[], vq_callback_t *callbacks[],	\
-		const char * const names[], const bool *contexts,	\
-		struct irq_affinity *desc)				\
-{									\
-	struct virtqueue_info info[MOCK_MAX_QUEUES];			\
-	unsigned int i;							\
-									\
-	for (i = 0; i < min_t(unsigned int, nr, MOCK_MAX_QUEUES); i++) { \
-		info[i].name = names[i];				\
-		info[i].callback = callbacks[i];			\
-	}								\
-	return find(vdev, nr, rings, info);				\
+static inline int mock_compat_find_vqs(struct virtio_device *vdev, unsigned int nr,
+				       struct virtqueue *rings[], vq_callback_t *callbacks[],
+				       const char * const names[], const bool *contexts,
+				       struct irq_affinity *desc)
+{
+	struct virtqueue_info info[MOCK_MAX_QUEUES];
+	unsigned int i;
+
+	for (i = 0; i < min_t(unsigned int, nr, MOCK_MAX_QUEUES); i++) {
+		info[i].name = names[i];
+		info[i].callback = callbacks[i];
+	}
+	return mock_find_vqs(vdev, nr, rings, info);
 }
 #endif
 

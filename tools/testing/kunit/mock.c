@@ -146,8 +146,8 @@ static void mock_del_vqs(struct virtio_device *vdev)
 	mock->nr_queues = 0;
 }
 
-static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
-			 struct virtqueue *rings[], struct virtqueue_info info[])
+int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
+		  struct virtqueue *rings[], struct virtqueue_info info[])
 {
 	struct mock_device *mock = mock_of(vdev);
 	struct mock_queue *queue;
@@ -184,8 +184,6 @@ static int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
 	return 0;
 }
 
-MOCK_FIND_VQS(mock_find, mock_find_vqs)
-
 static const struct cpumask *mock_get_vq_affinity(struct virtio_device *vdev,
 						  int index)
 {
@@ -199,7 +197,7 @@ static const struct virtio_config_ops mock_config_ops = {
 	.get_status = mock_get_status,
 	.set_status = mock_set_status,
 	.reset = mock_reset,
-	.find_vqs = mock_find,
+	.find_vqs = mock_compat_find_vqs,
 	.del_vqs = mock_del_vqs,
 	.get_features = mock_get_features,
 	.finalize_features = mock_finalize_features,

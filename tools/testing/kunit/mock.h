@@ -21,16 +21,20 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "kunit_compat.h"
-
 struct kunit;
 struct mock_device;
+struct virtqueue_info;
 
 /* No driver of the kernel is for devices of this id */
 #define MOCK_ID_PLAIN		0xf5f5
 
 #define MOCK_MAX_QUEUES		32
 #define MOCK_MAX_SEGS		32
+
+int mock_find_vqs(struct virtio_device *vdev, unsigned int nr,
+		  struct virtqueue *rings[], struct virtqueue_info info[]);
+
+#include "kunit_compat.h"
 
 /* How long to wait for what must happen, before it is called a hang */
 #define MOCK_PATIENCE		(60 * HZ)
