@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Builds test kernels: kernel.sh SERIES[-VARIANT][-intree]... SERIES-uml...
-# SERIES is one of the file "kernels"; -VARIANT adds VARIANT.config, which
+# SERIES is one of the file "kernels", and may have a SERIES.config; -VARIANT adds VARIANT.config, which
 # may have a variable for make in a line "# make: NAME=VALUE"; -intree is the
 # kernel of that name with this driver put into its tree and built in.
 # SERIES-uml is a source tree with this driver in it, for kunit.py to build.
@@ -270,6 +270,7 @@ one()
 	}
 	grep -q "^$series	" "$HERE/kernels" ||
 		die "unknown KERNEL=$name (known: $(grep -v '^#' "$HERE/kernels" | cut -f 1 | xargs))"
+	[ ! -f "$HERE/$series.config" ] || fragments+=("$HERE/$series.config")
 	variant=${base#"$series"}
 	variant=${variant#-}
 	case "$variant" in

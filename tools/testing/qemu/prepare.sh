@@ -49,10 +49,10 @@ need_variant()
 {
 	case $1 in
 	stock) ;;
-	kernel|32bit|*/*) false ;;
+	kernel|32bit|[0-9]*|*/*) false ;;
 	*) [ -f "$HERE/$1.config" ] ;;
 	esac || die "unknown VARIANT=$1 (known: $(find "$HERE" -name '*.config' -printf '%f\n' |
-		sed -n '/^kernel\|^32bit/!s/\.config$//p' | sort | xargs) stock)"
+		sed -n '/^kernel\|^32bit\|^[0-9]/!s/\.config$//p' | sort | xargs) stock)"
 }
 
 # need_directory DIR

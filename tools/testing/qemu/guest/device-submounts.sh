@@ -91,6 +91,10 @@ tight()
 	echo $(($(cat $CGROUPS/tight/memory.current) - 4096)) >$CGROUPS/tight/memory.max
 	cat $CGROUPS/tight/memory.current >$CGROUPS/tight/memory.max
 	for n in $(seq 300); do
+		# By that task, and not by a mount of ours
+		until ended $pid || grep -q ' /mnt/sub ' /proc/self/mounts; do
+			sleep 0.01
+		done
 		ended $pid && break
 		mkdir -p "/run/bound/$n"
 		mount --bind /mnt/sub "/run/bound/$n"
