@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # "make check STOCK=all": each kernel with headers that Debian's archive has, in all its
-# flavours: the driver is built for it from its packages alone, loaded, and used.
+# flavours: the driver is built for it from its packages alone, loaded, used, and put to sleep.
 #   STOCK=REGEX         only those whose release matches, as "uname -r" says it
 # One after the other: what was made for a kernel goes before the next one.
 
@@ -32,7 +32,7 @@ one()
 	say "Linux $1"
 	if ! (prepare "$name"); then
 		what="could not be prepared, see above"
-	elif ! (become_in_root python3 -B /src/tools/testing/qemu/check.py "$name" --only '^stock$' \
+	elif ! (become_in_root python3 -B /src/tools/testing/qemu/check.py "$name" --only '^(stock|suspend)$' \
 			--accel "${ACCEL:-auto}" --outside "$CACHE"); then
 		what="fails, see above"
 	fi
