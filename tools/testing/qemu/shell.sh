@@ -20,7 +20,7 @@ read -r rows columns < <(stty size)
 # Some terminals do not know.
 [ "$rows" -gt 0 ] || rows=24 columns=80
 say "starting a guest with Linux $KERNEL ..."
-in_root python3 -B /src/tools/testing/qemu/guest.py --kernel "$KERNEL" --accel "${ACCEL:-auto}" --share myfs=/share \
+in_root python3 -B /src/tools/testing/qemu/guest.py --kernel "$KERNEL" --accel "${ACCEL:-auto}" --share myfs=/share --share programs=/ \
 	--daemon=--xattr --programs --limit 0 --stdio --logs /cache/logs/shell \
 	--env rows="$rows" --env columns="$columns" --env TERM="${TERM:-vt100}" \
 	shell
