@@ -131,7 +131,7 @@ static void watchdog_watch(struct work_struct *work)
 					      struct glue_conn, watch);
 	unsigned int timeout = glue_conn_timeout(conn->fc,
 						 READ_ONCE(conn->timeout));
-	unsigned int slow = timeout ? min(timeout / 2, GLUE_SLOW) : GLUE_SLOW;
+	unsigned int slow = timeout ? clamp(timeout / 2, 1U, GLUE_SLOW) : GLUE_SLOW;
 	struct glue_oldest oldest = {};
 	u64 now = ktime_get_ns();
 	unsigned int age = 0;
@@ -156,7 +156,7 @@ static void watchdog_watch(struct work_struct *work)
 	/* A lock may be waited for as long as it likes, but not with a device that is gone */
 	if (age || virtiofs_vqs_oldest(conn->session->vqs) >= NSEC_PER_SEC)
 		virtiofs_vqs_check_async(conn->session->vqs);
-	watchdog_set_slow(conn, oldest.opcode && age >= slow, oldest.opcode, age);
+	watchdog_set_slow(conn, age >= slow, oldest.opcode, age);
 	/* The sync of a suspend waits for the device, unless something is more urgent */
 	if (conn->slow)
 		pm_system_wakeup();

@@ -96,6 +96,18 @@ claim state_says_so soon state_is aborted
 claim aborted_mount_unmounts umount /mnt
 host device myfs release >&2
 
+# The shortest, with a device that nearly always has a request, none of them for long.
+claim share_mounts_with_the_shortest_timeout mount -t virtiofs -o timeout=1 myfs /mnt
+claim device_takes_its_time host device myfs fault op=STATFS count=all delay=200
+before=$(dmesg | grep -c 'not responding')
+for n in $(seq 20); do
+	stat -f /mnt >/run/said || break
+done
+claim_equal device_has_answered_each_time "$n" 20
+claim_equal busy_device_is_not_taken_for_late "$(dmesg | grep -c 'not responding')" "$before"
+host device myfs honest >&2
+claim busy_share_unmounts umount /mnt
+
 # One that is for all of the FUSE client's file systems, where it knows such.
 echo 0 >/sys/module/$module/parameters/timeout
 limit=/proc/sys/fs/fuse/default_request_timeout
