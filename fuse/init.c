@@ -106,7 +106,7 @@ static int init_result(struct glue_conn *conn, struct fs_context *fsc)
 	}
 	/* The FUSE client had no memory to ask, or was told not to wait */
 	if (!error || error == -EINPROGRESS)
-		error = conn->fc->conn_error ? -ENOMEM : -ECONNABORTED;
+		error = glue_is_connected(conn->fc) ? -ENOMEM : -ECONNABORTED;
 	if (error == -ECONNABORTED || error == -ENOTCONN)
 		errorfc(fsc, "tag <%s>: the connection has ended before the server has answered",
 			tag);
