@@ -132,8 +132,8 @@ void virtiofs_mount_conn_release(struct fuse_iqueue *fiq)
 
 /*
  * The FUSE client aborts the connection: of its own, for "umount -f", or through its
- * control file system.  It has completed what we have
- * not got; what the device has ends with the device's reset.
+ * control file system.  It has submitted what it had in the background; that, and what
+ * the device has, ends with the device's reset.
  */
 static int mount_abort(struct wait_queue_entry *entry, unsigned int mode,
 		       int flags, void *key)
