@@ -71,10 +71,16 @@ class System:
         self.boot(who, release, disk=disk)
         os.unlink(disk)
 
-    def boot_share(self, who, release):
+    def boot_share(self, who, release, name):
         """It is a share, of which the guest has its root."""
-        self.boot(who, release, "root", [guest.Share("root", self.top)], root="root",
+        self.boot(who, release, name, [guest.Share("root", self.top)], root="root",
                   init="/usr/lib/systemd/systemd", programs=True)
+
+    def make_initramfs_with_dracut(self, release):
+        """As virtiofs-admin.rst says, for a kernel that is not the running one."""
+        write(self.top + "/etc/dracut.conf.d/virtiofs.conf", 'add_dracutmodules+=" virtiofs "\n')
+        code, said = self.run("dracut", "--force", "--no-hostonly", f"/boot/initrd.img-{release}", release)
+        self.test.claim("dracut_makes_an_initramfs", not code, said[-500:])
 
     def configure_grub(self):
         """What "update-grub" has made in the guest, in its place here as well."""
@@ -129,9 +135,15 @@ def debian(test):
         test.claim("there_is_another_kernel", newest != older, str(one.releases()))
         test.claim("package_has_built_for_the_other_kernel_before_it_runs", one.module(newest), said[-500:])
         one.boot_disk("package", newest)
-        one.boot_share("package", newest)
+        one.boot_share("package", newest, "root")
+        code, said = one.run("apt-get", "-qy", "--no-download", "install", "dracut")
+        test.claim("dracut_replaces_initramfs_tools", not code, said[-500:])
+        one.make_initramfs_with_dracut(newest)
+        one.boot_share("package", newest, "dracut")
         code, said = one.run("apt-get", "-qy", "purge", PACKAGE)
         test.claim("package_is_purged", not code, said[-500:])
+        # As virtiofs-migration.rst says
+        one.make_initramfs_with_dracut(newest)
         test.claim_equal("no_module_is_left", [one.module(release) for release in one.releases()],
                          [None] * len(one.releases()))
         if one.words:

@@ -3,7 +3,7 @@
 #
 # Makes Debian systems as people have them: system.sh SUITE...
 # With systemd, initramfs-tools, GRUB, DKMS and the cloud kernel with its headers, the older one
-# if the archive has two. The packages of the newest one wait in apt's cache.
+# if the archive has two. The packages of the newest one wait in apt's cache, as does dracut.
 
 . "$(dirname "$0")/../root/lib.sh"
 
@@ -34,6 +34,7 @@ make()
 	mapfile -t all < <(releases "$suite")
 	in_system "$suite" apt-get -qy install linux-{image,headers}-"${all[0]}"
 	in_system "$suite" apt-get -qy --download-only install linux-{image,headers}-cloud-amd64
+	in_system "$suite" apt-get -qy --download-only install dracut
 	rmdir "$tree/cache" "$tree/src" "$tree/share" 2>/dev/null || true
 	mv "$tree" "${tree%.new}"
 }
