@@ -267,7 +267,7 @@ static inline bool glue_is_private(struct fuse_args *args, struct page *page)
 
 /*
  * Memory of the kernel, if it is much, is to be given as pages.  Where it cannot be, it
- * comes as one argument, which nothing but the most that is read bounds.
+ * comes as one argument, which nothing but the most that is read or written bounds.
  */
 #ifdef VIRTIOFS_HAVE_FUSE_KVEC_PAGES
 static inline void glue_use_pages(struct fuse_conn *fc)
@@ -275,7 +275,7 @@ static inline void glue_use_pages(struct fuse_conn *fc)
 	fc->use_pages_for_kvec_io = 1;
 }
 
-static inline unsigned int glue_most_read(struct fuse_conn *fc)
+static inline unsigned int glue_max_direct(struct fuse_conn *fc)
 {
 	return UINT_MAX;
 }
@@ -284,7 +284,7 @@ static inline void glue_use_pages(struct fuse_conn *fc)
 {
 }
 
-static inline unsigned int glue_most_read(struct fuse_conn *fc)
+static inline unsigned int glue_max_direct(struct fuse_conn *fc)
 {
 	return fc->max_pages_limit * PAGE_SIZE;
 }

@@ -49,6 +49,8 @@ void virtiofs_init_done(struct fuse_req *req, int error)
 		return;
 	init->flags &= ~lower_32_bits(GLUE_INIT_REFUSED);
 	init->flags2 &= ~upper_32_bits(GLUE_INIT_REFUSED);
+	/* No memory of the guest's is as long as the server likes */
+	init->max_write = min(init->max_write, glue_max_direct(conn->fc));
 	conn->init_major = init->major;
 	virtiofs_hiprio_set_minor(glue_hiprio(conn), init->minor);
 }

@@ -334,7 +334,7 @@ static int mount_fill_super(struct super_block *sb, struct fs_context *fsc)
 	ctx->default_permissions = 1;
 	ctx->destroy = 1;
 	ctx->rootmode = S_IFDIR;
-	ctx->max_read = glue_most_read(fm->fc);
+	ctx->max_read = glue_max_direct(fm->fc);
 	ctx->blksize = SECTOR_SIZE;
 
 	err = fuse_fill_super_common(sb, ctx);
