@@ -28,7 +28,7 @@ FUNCTIONS = ("fuse_len_args", "fuse_request_end", "fuse_simple_background", "fus
              "fuse_free_conn", "fuse_send_init", "fuse_fill_super_common", "fuse_mount_remove",
              "fuse_mount_destroy", "fuse_conn_destroy", "fuse_init_fs_context_submount")
 SOME_FUNCTIONS = ("fuse_get_unique", "fuse_request_assign_unique", "fuse_iqueue_init",
-                  "fuse_chan_new")
+                  "fuse_chan_new", "fuse_dax_cancel_work", "fuse_vdax_cancel_work")
 
 INCLUDES = ("backing-dev", "build_bug", "fs", "fs_context", "fuse", "idr", "kref", "list", "mm",
             "mount", "mutex", "pid_namespace", "rbtree", "refcount", "rwsem", "spinlock",
@@ -39,7 +39,7 @@ INLINES = """\
 /* With no WRITE on its way, writectr of an inode whose WRITEs are kept back */
 #define FUSE_NOWRITE	INT_MIN
 
-/* Declared by all, and there in kernels that have DAX */
+/* Declared by all, and there in kernels that have DAX; then the BTF has to agree */
 void fuse_dax_cancel_work(struct fuse_conn *fc);
 void fuse_vdax_cancel_work(struct fuse_conn *fc);
 
