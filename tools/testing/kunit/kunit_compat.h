@@ -38,7 +38,10 @@ static inline int kunit_add_action(struct kunit *test, void (*action)(void *cont
 		return -ENOMEM;
 	one->action = action;
 	one->context = context;
-	return kunit_alloc_resource(test, NULL, kunit_compat_run, GFP_KERNEL, one) ? 0 : -ENOMEM;
+	if (kunit_alloc_resource(test, NULL, kunit_compat_run, GFP_KERNEL, one))
+		return 0;
+	kfree(one);
+	return -ENOMEM;
 }
 
 static inline int kunit_add_action_or_reset(struct kunit *test, void (*action)(void *context),
